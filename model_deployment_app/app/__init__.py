@@ -1,0 +1,77 @@
+"""Assembly: every constructor call, and nothing else."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from .. import plugins
+from ..dataplane import DataPlane
+from ..errors import LoadError, ServingError
+from ..protocols import from_instances
+from ..repository import ModelRepository, ModelSource
+from ..settings import GCSModel, Settings
+from . import health, openapi
+from .lane import PredictLane
+
+APP_VERSION = version("model-deployment-app")
+
+
+def create_app(settings: Settings, *, cache_dir: Path, on_refusal: Callable[[LoadError], None]) -> FastAPI:
+    """The ASGI application of one server; the model is loaded in the background once it has started.
+
+    Parameters
+    ----------
+    settings : Settings
+    cache_dir : Path
+        For downloaded artifacts.
+    on_refusal : callable
+        Called once, from another thread, if the model can never be served.
+    """
+    repository = ModelRepository([_source(settings)], cache_dir=cache_dir)
+    dataplane = DataPlane(repository)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        repository.start(budget_s=settings.startup_seconds, on_refusal=on_refusal)
+        yield
+
+    app = FastAPI(
+        title=f"{settings.name} ({settings.job})",
+        version=APP_VERSION,
+        lifespan=lifespan,
+        openapi_url="/openapi.json" if settings.docs else None,
+        redoc_url=None,
+    )
+    dialects = [plugins.find("protocols", name) for name in plugins.names("protocols")]
+    endpoints = [endpoint for dialect in dialects for endpoint in dialect.ENDPOINTS]
+    app.include_router(health.router(repository, app_version=APP_VERSION))
+    for dialect in dialects:
+        if hasattr(dialect, "router"):
+            app.include_router(dialect.router(dataplane))
+    app.add_exception_handler(ServingError, health.refuse)
+    app.add_middleware(PredictLane, endpoints=endpoints, dataplane=dataplane)
+    openapi.describe(app, endpoints, example=settings.example)
+    return app
+
+
+def _source(settings: Settings) -> ModelSource:
+    options: dict[str, Any] = {
+        "job": settings.job,
+        "output": settings.output,
+        "input_size": settings.input_size,
+    }
+    if settings.example is not None:
+        options["example"] = from_instances([settings.example])
+    return ModelSource(
+        name=settings.name,
+        version=settings.version,
+        uri=settings.model.uri,
+        sha256=settings.model.sha256,
+        project=settings.model.project_name if isinstance(settings.model, GCSModel) else None,
+        model_format=settings.model_type,
+        options=options,
+    )

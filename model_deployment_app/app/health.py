@@ -1,0 +1,55 @@
+"""What probes and people ask: alive, ready, and what runs."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from ..errors import ModelNotReady, ServingError
+from ..repository import ModelRepository
+
+
+def router(repository: ModelRepository, *, app_version: str) -> APIRouter:
+    """``/livez``, ``/readyz`` and ``/health``; none of them ever needs a key."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/livez")
+    async def livez() -> dict[str, str]:
+        """200 as long as the process answers."""
+        return {"status": "alive"}
+
+    @routes.get("/readyz", responses={503: {"description": "Loading, or waiting for the store"}})
+    async def readyz() -> Response:
+        """200 once every model has answered its warm-up; before, 503 with the code and the reason."""
+        waiting = [name for name in repository.names() if name not in repository.ready()]
+        if not waiting:
+            return JSONResponse({"status": "ready"})
+        failure = repository.failure(waiting[0])
+        return JSONResponse(
+            {
+                "status": "not ready",
+                "code": failure.code if failure else "Loading",
+                "reason": str(failure) if failure else f"{waiting[0]} is loading",
+            },
+            status_code=ModelNotReady.http_status,
+            headers={"Retry-After": str(ModelNotReady.retry_after_s)},
+        )
+
+    @routes.get("/health")
+    async def health() -> dict[str, Any]:
+        """What runs here: always 200 while the process answers."""
+        loaded = repository.ready()
+        return {
+            "status": "ok" if len(loaded) == len(repository.names()) else "loading",
+            "models_loaded": loaded,
+            "app_version": app_version,
+        }
+
+    return routes
+
+
+async def refuse(_: Request, error: Exception) -> Response:
+    """The body of an error outside the predict lane."""
+    failure = error if isinstance(error, ServingError) else ServingError("the server failed; its log has the reason")
+    headers = {} if failure.retry_after_s is None else {"Retry-After": str(failure.retry_after_s)}
+    return JSONResponse({"error": str(failure)}, status_code=failure.http_status, headers=headers)

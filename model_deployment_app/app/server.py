@@ -1,0 +1,59 @@
+"""One server process: from settings to exit status."""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from ..errors import ServingError
+from ..settings import Settings
+from . import create_app
+
+logger = logging.getLogger(__name__)
+
+#: Kubernetes shows what is written here as the reason why a container ended.
+TERMINATION_LOG = "/dev/termination-log"
+
+
+def run(settings: Settings, *, host: str, port: int, cache_dir: Path) -> int:
+    """Serve until a signal or a refusal.
+
+    Returns
+    -------
+    int
+        Exit status: 0 after SIGTERM or SIGINT, 1 if the model can never be served or the port cannot be had.
+    """
+    refusals: list[ServingError] = []
+
+    def refuse(error: ServingError) -> None:
+        report(error)
+        refusals.append(error)
+        server.should_exit = True
+
+    app = create_app(settings, cache_dir=cache_dir, on_refusal=refuse)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=30)
+    )
+    # uvicorn raises the signal again once it has drained: a no-op here makes that end an exit status of 0.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    try:
+        server.run()
+    except SystemExit:  # the port is taken: uvicorn has logged it
+        return 1
+    return 1 if refusals else 0
+
+
+def report(error: ServingError) -> None:
+    """Say in one line, on standard error and in the termination log, why this server ends."""
+    line = f"mda: {error.code}: {error}"
+    sys.stderr.write(line + "\n")
+    path = Path(os.environ.get("TERMINATION_LOG", TERMINATION_LOG))
+    if path.exists():
+        try:
+            path.write_text(line + "\n", encoding="utf-8")
+        except OSError as failure:
+            logger.warning("%s cannot be written: %s", path, failure.strerror)

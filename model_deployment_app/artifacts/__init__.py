@@ -1,0 +1,58 @@
+"""URI -> verified local file. One module for each URI scheme; what the bytes mean is no concern of this room."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .. import plugins
+from ..errors import ArtifactRejected
+from ._cache import Cache
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file on this machine whose digest is known."""
+
+    uri: str
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+def fetch(uri: str, *, sha256: str | None = None, project: str | None = None, cache_dir: Path) -> Artifact:
+    """Bring the artifact at *uri* to this machine and verify its digest.
+
+    Parameters
+    ----------
+    uri : str
+        ``file:///models/iris.joblib``, ``gs://bucket/models/iris``; a folder must hold exactly one artifact.
+    sha256 : str, optional
+        64 hexadecimal digits that the bytes must have.
+    project : str, optional
+        The cloud project to bill and to name in messages.
+    cache_dir : Path
+        Where downloads are kept, by digest.
+
+    Raises
+    ------
+    ArtifactNotFound, ArtifactDenied, ArtifactUnavailable
+        As the store answers.
+    ArtifactRejected
+        If the bytes have another digest than *sha256*.
+    UnknownPlugin
+        If no module reads the scheme of *uri*.
+    """
+    store = plugins.find("artifacts", urlsplit(uri).scheme)
+    path = store.fetch(uri, sha256=sha256, project=project, cache=Cache(cache_dir))
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256 not in (None, digest):
+        raise ArtifactRejected(
+            f"{uri}: its sha256 is {digest}, but config.model.sha256 is {sha256}: publish the artifact again, or "
+            "correct the value if you meant these bytes"
+        )
+    return Artifact(uri, path, digest, path.stat().st_size)

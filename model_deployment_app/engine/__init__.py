@@ -1,0 +1,1 @@
+"""Runs predictors. Knows no protocols, no storage, no settings."""

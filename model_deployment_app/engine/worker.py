@@ -1,0 +1,40 @@
+"""Runs a predictor off the event loop."""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+
+from ..errors import InferenceError, ServingError
+from ..predictor import Predictor
+from ..tensors import Tensors
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """One thread that calls one predictor, so that the loop answers probes while the model computes."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="predict")
+
+    async def run(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
+        """Answer *inputs* with the named *outputs*.
+
+        Raises
+        ------
+        InvalidTensor
+            If the model refuses a value.
+        InferenceError
+            If the model raises anything else; its own words are logged, not sent.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, self._predictor.predict, inputs, outputs)
+        except ServingError as error:
+            logger.debug("the model refused a value", exc_info=error)  # debug: its words may quote the value
+            raise
+        except Exception as error:
+            logger.exception("the model raised %s", type(error).__name__)
+            raise InferenceError("the model raised an error; the server's log has it") from error

@@ -1,0 +1,120 @@
+"""Every error this package raises, and the status a client sees.
+
+    ServingError
+    ├── InvalidRequest          400  INVALID_ARGUMENT
+    │   └── InvalidTensor       422  INVALID_ARGUMENT
+    ├── ModelNotFound           404  NOT_FOUND
+    ├── MethodNotAllowed        405  UNIMPLEMENTED
+    ├── UnsupportedEncoding     415  INVALID_ARGUMENT
+    ├── InferenceError          500  INTERNAL
+    ├── ModelNotReady           503  UNAVAILABLE
+    ├── ChartError              what was asked for k8s_dev/ is refused; never reaches a client
+    └── LoadError               422  FAILED_PRECONDITION
+        ├── InvalidConfig       the values that were written cannot be served
+        ├── ArtifactNotFound    nothing, or not exactly one artifact, at that address
+        ├── ArtifactDenied      the store knows us and says no, or does not know us
+        ├── ArtifactRejected    the bytes are not the ones wanted, or cannot be unpickled
+        ├── ArtifactUnavailable the store does not answer: the only one worth a retry
+        ├── NotAnEstimator      unpickled, but not what this server serves
+        ├── UnservableEstimator an estimator that contradicts its config or gives no answer
+        ├── UnknownPlugin       no format, store or protocol of that name
+        └── MissingExtra        an optional library is not installed
+
+The name of the class is the error's code, in answers, logs and `docs/TROUBLESHOOTING.md`.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class ServingError(Exception):
+    """Root of the tree; its text is written for the person who has to act on it."""
+
+    http_status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    grpc_status: ClassVar[str] = "INTERNAL"
+    retry_after_s: ClassVar[int | None] = None
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+
+class InvalidRequest(ServingError):
+    http_status = HTTPStatus.BAD_REQUEST
+    grpc_status = "INVALID_ARGUMENT"
+
+
+class InvalidTensor(InvalidRequest):
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ModelNotFound(ServingError):
+    http_status = HTTPStatus.NOT_FOUND
+    grpc_status = "NOT_FOUND"
+
+
+class MethodNotAllowed(ServingError):
+    http_status = HTTPStatus.METHOD_NOT_ALLOWED
+    grpc_status = "UNIMPLEMENTED"
+
+
+class UnsupportedEncoding(ServingError):
+    http_status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    grpc_status = "INVALID_ARGUMENT"
+
+
+class InferenceError(ServingError):
+    """The model failed on input that was valid; its own words stay in the log."""
+
+
+class ModelNotReady(ServingError):
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc_status = "UNAVAILABLE"
+    retry_after_s = 5
+
+
+class ChartError(ServingError):
+    """A chart, or the answers for one, that Helm or Kubernetes would refuse: one fault per line."""
+
+
+class LoadError(ServingError):
+    """A model cannot be served: one line that names cause and next step."""
+
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class InvalidConfig(LoadError):
+    pass
+
+
+class ArtifactNotFound(LoadError):
+    pass
+
+
+class ArtifactDenied(LoadError):
+    pass
+
+
+class ArtifactRejected(LoadError):
+    pass
+
+
+class ArtifactUnavailable(LoadError):
+    pass
+
+
+class NotAnEstimator(LoadError):
+    pass
+
+
+class UnservableEstimator(LoadError):
+    pass
+
+
+class UnknownPlugin(LoadError):
+    pass
+
+
+class MissingExtra(LoadError):
+    pass

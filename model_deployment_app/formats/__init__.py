@@ -1,0 +1,1 @@
+"""Path -> Predictor: one module for each ``config.modelType``."""

@@ -1,0 +1,189 @@
+"""From a fitted scikit-learn estimator to a `Predictor`."""
+
+import warnings
+from collections.abc import Collection
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+
+from ..errors import InferenceError, InvalidTensor, NotAnEstimator, UnservableEstimator
+from ..signature import Signature, TensorSpec
+from ..tensors import Tensors, n_rows
+from . import _inputs
+from ._diagnosis import find_fault
+
+#: What estimators raise at values that they do not take. Anything else is the model's own failure.
+_REFUSALS = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
+
+Job = Literal["classification", "regression"]
+Output = Literal["probabilities", "label"]
+
+
+class EstimatorPredictor:
+    """Answers with an estimator's ``predict_proba`` and ``predict``.
+
+    Outputs are ``predictions`` for regression; for classification ``labels`` and ``probabilities``, or
+    ``probabilities-0``, ``probabilities-1``, … where there are several labels a row.
+
+    Parameters
+    ----------
+    estimator : sklearn.base.BaseEstimator
+        Fitted.
+    job : {"classification", "regression"}
+    output : {"probabilities", "label"}, optional
+        For classification; "probabilities" by default.
+    input_size : int, optional
+        Number of features that the config states; checked against ``n_features_in_``.
+    example : dict of str to ndarray, optional
+        One row as a request would hold it; made up where it is not given.
+
+    Raises
+    ------
+    NotAnEstimator
+        If it is none; the message names its class.
+    UnservableEstimator
+        If it contradicts *job*, *output* or *input_size*, is not fitted, or answers no row.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        job: Job,
+        output: Output | None = None,
+        input_size: int | None = None,
+        example: Tensors | None = None,
+    ) -> None:
+        if not isinstance(estimator, BaseEstimator):
+            raise NotAnEstimator(
+                f"the artifact holds a {_class_name(estimator)}: expected a fitted estimator that inherits from "
+                "sklearn.base.BaseEstimator"
+            )
+        self._estimator: Any = estimator
+        self._label_name = "labels" if job == "classification" else "predictions"
+        self._gives_probabilities = job == "classification" and output != "label"
+        self._is_multilabel = False
+        self._check_job(job)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about rows that are made up
+            inputs = _inputs.discover(estimator, input_size=input_size, example=example)
+            self._table, self._witness = inputs.table, inputs.witness
+            self.signature = self._ask_outputs(inputs.specs)
+
+    def warm_up(self) -> None:
+        self.predict(self._witness, [spec.name for spec in self.signature.outputs])
+
+    def predict(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
+        """Answer *inputs* with the named *outputs* (see `Predictor`).
+
+        Raises
+        ------
+        InvalidTensor
+            If the estimator refuses a value, or has no finite answer to it, where it answers another.
+        """
+        try:
+            return self._answer(inputs, outputs)
+        except _REFUSALS as error:
+            fault = find_fault(lambda part: self._refuses(part, outputs), inputs, self._witness)
+            if fault is None:
+                raise
+            raise InvalidTensor(self._complaint(inputs, *fault)) from error
+
+    def _answer(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
+        table = self._table.build(inputs)
+        answers: Tensors = {}
+        if any(name.startswith("probabilities") for name in outputs):
+            answers |= self._probabilities(self._estimator.predict_proba(table))
+        if self._label_name in outputs:
+            answers[self._label_name] = _dense(self._estimator.predict(table))
+        rows = n_rows(inputs)
+        for array in answers.values():
+            if len(array) != rows:
+                raise InferenceError(f"the model answered {len(array)} rows to {rows}")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ValueError("the answer is not finite")
+        return answers
+
+    def _probabilities(self, answer: Any) -> Tensors:
+        if isinstance(answer, list):
+            return {f"probabilities-{i}": _dense(array) for i, array in enumerate(answer)}
+        array = _dense(answer)
+        if self._is_multilabel:  # one column for each label, which is there or is not
+            return {f"probabilities-{i}": np.stack([1 - p, p], axis=1) for i, p in enumerate(array.T)}
+        return {"probabilities": array}
+
+    def _refuses(self, inputs: Tensors, outputs: Collection[str]) -> bool:
+        try:
+            self._answer(inputs, outputs)
+        except _REFUSALS:
+            return True
+        return False
+
+    def _complaint(self, inputs: Tensors, row: int, name: str, position: int | None) -> str:
+        cell = inputs[name][row] if position is None else inputs[name][row, position]
+        column = name if position is None else self.signature.columns[position]
+        label = f"{column!r}" if self.signature.is_named else column
+        what = (
+            "null here" if cell is None or cell != cell else f"this {'string' if isinstance(cell, str) else 'number'}"
+        )
+        return f"row {row}, column {label}: the estimator does not take {what}"
+
+    def _check_job(self, job: Job) -> None:
+        name = _class_name(self._estimator)
+        if not hasattr(self._estimator, "predict"):
+            raise UnservableEstimator(f"{name} has no predict: save the pipeline that ends in a predictor")
+        if job == "classification" and is_regressor(self._estimator):
+            raise UnservableEstimator(f"config.job is classification, but {name} is a regressor: set job: regression")
+        if job == "regression" and is_classifier(self._estimator):
+            raise UnservableEstimator(f"config.job is regression, but {name} is a classifier: set job: classification")
+        if self._gives_probabilities and not hasattr(self._estimator, "predict_proba"):
+            raise UnservableEstimator(
+                f"{name} has no predict_proba: calibrate it with sklearn.calibration.CalibratedClassifierCV and save "
+                "it again, or set config.output: label"
+            )
+
+    def _ask_outputs(self, inputs: tuple[TensorSpec, ...]) -> Signature:
+        """Answer the witness once, and read names, widths and classes off the answer."""
+        try:
+            labels = _dense(self._estimator.predict(self._table.build(self._witness)))
+            self._is_multilabel = labels.ndim == 2
+            asked = ["probabilities", self._label_name] if self._gives_probabilities else [self._label_name]
+            answers = self._answer(self._witness, asked)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise UnservableEstimator(f"the estimator fails at predict: {reason}") from error
+        outputs = tuple(
+            TensorSpec(name, _dtype_name(array), (None, *array.shape[1:])) for name, array in answers.items()
+        )
+        classes = self._classes(labels) if self._label_name == "labels" else ()
+        expected = tuple(len(each) for each in classes)
+        given = tuple(array.shape[1] for name, array in answers.items() if name.startswith("probabilities"))
+        if given and given != expected:
+            raise UnservableEstimator(
+                f"{_class_name(self._estimator)} answers {given} probabilities for {expected or 'no'} classes_"
+            )
+        return Signature(inputs, outputs, is_named=self._table.names is not None, classes=classes)
+
+    def _classes(self, labels: np.ndarray) -> tuple[tuple[Any, ...], ...]:
+        classes = getattr(self._estimator, "classes_", None)
+        if classes is None:
+            return ()
+        if isinstance(classes, list):
+            return tuple(tuple(np.asarray(each).tolist()) for each in classes)
+        if self._is_multilabel:
+            return ((0, 1),) * labels.shape[1]
+        return (tuple(np.asarray(classes).tolist()),)
+
+
+def _dense(answer: Any) -> np.ndarray:
+    return answer.toarray() if hasattr(answer, "toarray") else np.asarray(answer)
+
+
+def _dtype_name(array: np.ndarray) -> str:
+    return "str" if array.dtype.kind == "U" else array.dtype.name
+
+
+def _class_name(thing: Any) -> str:
+    kind = type(thing)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

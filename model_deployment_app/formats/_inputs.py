@@ -1,0 +1,190 @@
+"""Which columns an estimator takes, of which dtypes, and one row that it is known to answer: the witness.
+
+A pickle does not record it. Fitted encoders tell what they have learnt; for the rest the estimator is asked: a
+column in which a string is answered is one that takes strings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from ..errors import InvalidTensor, UnservableEstimator
+from ..signature import DType, Signature, TensorSpec
+from ..tensors import Tensors
+from ._columns import Learnt, learnt
+from ._table import Table
+
+#: Values to try in columns of which nothing is known; 0 is outside the domain of a logarithm.
+_GUESSES = (0.0, 1.0, 0.5, "a")
+
+#: Wider tables are not asked column by column whether they take strings; ``config.example`` tells.
+_MAX_ASKED_COLUMNS = 256
+
+Accepts = Callable[[list[Any]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What was found out.
+
+    Attributes
+    ----------
+    specs : tuple of TensorSpec
+        For the signature.
+    table : Table
+        Joins tensors of these specs.
+    witness : dict of str to ndarray
+        One row in the form of *specs*.
+    """
+
+    specs: tuple[TensorSpec, ...]
+    table: Table
+    witness: Tensors
+
+
+def discover(estimator: Any, *, input_size: int | None, example: Tensors | None) -> Inputs:
+    """Find out what *estimator* takes.
+
+    Parameters
+    ----------
+    estimator : sklearn.base.BaseEstimator
+        Fitted, with a ``predict``.
+    input_size : int or None
+        What the config says; checked.
+    example : dict of str to ndarray, or None
+        A row to use as the witness, as a request would hold it; made up where it is None.
+
+    Raises
+    ------
+    UnservableEstimator
+        If *estimator* is not fitted, contradicts *input_size*, or answers no row that can be made up.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    names = None if names is None else tuple(str(name) for name in names)
+    known = learnt(estimator, names)
+    fitted_width = getattr(estimator, "n_features_in_", None)
+    if known.is_text and fitted_width is None:
+        return _text(known.values[0][0], input_size, example)
+    width = _width(estimator, fitted_width, input_size, names)
+    labels = names or tuple(str(position) for position in range(width))
+    nones = {labels[position] for position, values in known.values.items() if any(value is None for value in values)}
+    table = Table(names, frozenset(nones))
+    refusals: list[str] = []
+
+    def accepts(row: list[Any]) -> bool:
+        try:
+            estimator.predict(table.build(_one_row(labels, row)))
+        except Exception as error:  # noqa: BLE001 - whatever it raises, it does not take this row
+            refusals.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            return False
+        return True
+
+    if example is not None:
+        anything = Signature(tuple(TensorSpec(label, "object", (None,)) for label in labels), (), names is not None)
+        witness = [array[0] for array in _checked(anything, example).values()]
+        if not accepts(witness):
+            raise UnservableEstimator(f"the estimator does not take config.example: {refusals[-1]}")
+    elif (made_up := _find_witness(width, known, accepts)) is not None:
+        witness = made_up
+    else:
+        raise UnservableEstimator(
+            f"the estimator answers no row that could be made up ({refusals[0]}): if it does answer real rows, give "
+            "one as config.example"
+        )
+    # An array holds strings only if an encoder has learnt them, or the example shows them.
+    may_hold_strings = names is not None and width <= _MAX_ASKED_COLUMNS
+    dtypes = _dtypes(witness, known, accepts if may_hold_strings else None)
+    if set(dtypes) == {"float64"}:
+        spec = TensorSpec("input-0", "float64", (None, width), names or ())
+        return Inputs((spec,), table, {spec.name: np.array([witness], dtype=np.float64)})
+    specs = tuple(TensorSpec(label, dtype, (None,)) for label, dtype in zip(labels, dtypes, strict=True))
+    return Inputs(specs, table, _one_row(labels, witness))
+
+
+def _width(estimator: BaseEstimator, fitted: int | None, input_size: int | None, names: tuple[str, ...] | None) -> int:
+    if fitted is None and not _is_fitted(estimator):
+        raise UnservableEstimator(f"{type(estimator).__name__} is not fitted: call fit before you save it")
+    width = fitted or input_size
+    if width is None:
+        raise UnservableEstimator(f"{type(estimator).__name__} has no n_features_in_: set config.inputSize")
+    if input_size not in (None, width):
+        names_hint = f" ({', '.join(names[:20])})" if names else ""
+        raise UnservableEstimator(
+            f"config.inputSize is {input_size}, but the estimator was fitted with {width} features{names_hint}: "
+            f"set inputSize: {width}"
+        )
+    return width
+
+
+def _text(word: str, input_size: int | None, example: Tensors | None) -> Inputs:
+    if input_size not in (None, 1):
+        raise UnservableEstimator(
+            f"config.inputSize is {input_size}, but the estimator takes one column of text: set inputSize: 1"
+        )
+    specs = (TensorSpec("text", "str", (None,)),)
+    witness = {"text": np.array([word], dtype=object)} if example is None else _checked(Signature(specs, ()), example)
+    return Inputs(specs, Table(None, takes_text=True), witness)
+
+
+def _checked(signature: Signature, example: Tensors) -> Tensors:
+    try:
+        return signature.check(example)
+    except InvalidTensor as error:
+        raise UnservableEstimator(f"config.example does not fit the estimator: {error}") from error
+
+
+def _is_fitted(estimator: BaseEstimator) -> bool:
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def _one_row(names: tuple[str, ...], row: list[Any]) -> Tensors:
+    """One row as one array for each column; plain numbers as float64."""
+    return {
+        name: np.array([value], dtype=np.float64 if type(value) in (int, float) else object)
+        for name, value in zip(names, row, strict=True)
+    }
+
+
+def _find_witness(width: int, known: Learnt, accepts: Accepts) -> list[Any] | None:
+    """Make up one row: columns with learnt values take one of these, the others all the same guess."""
+    guesses = _GUESSES if len(known.values) < width else _GUESSES[:1]
+    picks = range(2) if known.values else range(1)
+    for guess, pick in product(guesses, picks):
+        row = [_pick(known.values[i], pick) if i in known.values else guess for i in range(width)]
+        if accepts(row):
+            return row
+    return None
+
+
+def _pick(values: list[Any], position: int) -> Any:
+    present = [value for value in values if not _is_missing(value)] or [0.0]
+    value = present[min(position, len(present) - 1)]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _dtypes(witness: list[Any], known: Learnt, accepts: Accepts | None) -> list[DType]:
+    """What each column takes: *known* decides, then *accepts* (None: do not ask), then the witness."""
+    dtypes: list[DType] = []
+    for position, value in enumerate(witness):
+        examples = [each for each in known.values.get(position, [value]) if not _is_missing(each)]
+        if position not in known.values and accepts is not None:
+            other = 0.0 if isinstance(value, str) else "a"
+            if accepts([*witness[:position], other, *witness[position + 1 :]]):
+                examples.append(other)
+        are_strings = {isinstance(each, str) for each in examples}
+        dtypes.append("object" if len(are_strings) == 2 else "str" if are_strings == {True} else "float64")
+    return dtypes
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value

@@ -1,0 +1,100 @@
+"""Pickles: from a file to an estimator, and what went wrong in words of the person who made the file."""
+
+import logging
+import re
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+import joblib
+import sklearn
+from sklearn.exceptions import InconsistentVersionWarning
+
+from ..errors import ArtifactRejected
+from ..tensors import Tensors
+from ._estimator import EstimatorPredictor
+
+logger = logging.getLogger(__name__)
+
+#: First bytes of what people upload in place of a pickle.
+_IMPOSTORS = (
+    (b"", "is empty"),
+    (
+        b"version https://git-lfs",
+        "is a Git LFS pointer, not the file it points to: run `git lfs pull` and upload again",
+    ),
+    (b"<", "looks like an HTML or XML page, an error page of a store perhaps: download it again and look"),
+    (b"PK\x03\x04", "is a zip archive (a torch.save file or skops?), not a pickle"),
+    (b"\x89HDF", "is an HDF5 file, not a pickle"),
+    (b"{", "is JSON, not a pickle"),
+)
+
+
+def load(
+    path: Path,
+    *,
+    job: Literal["classification", "regression"],
+    output: Literal["probabilities", "label"] | None = None,
+    input_size: int | None = None,
+    example: Tensors | None = None,
+) -> EstimatorPredictor:
+    """Unpickle an estimator and get it ready to predict.
+
+    Parameters
+    ----------
+    path : Path
+        A file whose digest has been checked: unpickling runs what is in it.
+    job, output, input_size, example
+        As `EstimatorPredictor` takes them.
+
+    Raises
+    ------
+    ArtifactRejected
+        If the file is no pickle, is cut short, or needs a module that is not here.
+    NotAnEstimator, UnservableEstimator
+        As `EstimatorPredictor` raises them.
+    """
+    return EstimatorPredictor(unpickle(path), job=job, output=output, input_size=input_size, example=example)
+
+
+def unpickle(path: Path) -> Any:
+    """Read one pickled object; joblib's reader takes plain pickles and all compressions as well."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            loaded = joblib.load(path)
+        except Exception as error:
+            raise ArtifactRejected(f"the artifact {_reason(path, error)}") from error
+    for warning in caught:
+        if isinstance(warning.message, InconsistentVersionWarning):
+            logger.warning(
+                "saved with scikit-learn %s, this server has %s: answers may differ; save it again with %s",
+                warning.message.original_sklearn_version,
+                sklearn.__version__,
+                sklearn.__version__,
+            )
+            break
+    return loaded
+
+
+def _reason(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        head = file.read(64)
+    for magic, reason in _IMPOSTORS:
+        if head.startswith(magic) if magic else not head:
+            return reason
+    match error:
+        case ModuleNotFoundError():
+            return (
+                f"needs the Python module {error.name!r}: install it into the image, at the version it was saved with"
+            )
+        case AttributeError() if "__main__" in str(error):
+            [name] = re.findall(r"attribute '([^']+)'", str(error))[:1] or ["a class"]
+            return f"needs {name!r} from __main__: define it in an importable module, not in a notebook, and save again"
+        case AttributeError() | ImportError():
+            return (
+                f"needs something that the installed libraries do not have: {error}; save it again with their versions"
+            )
+        case MemoryError():
+            return "does not fit into memory: raise resources.limits.memory"
+    return f"cannot be unpickled, it is cut short, corrupt or no pickle: {type(error).__name__}: {error}"

@@ -1,0 +1,5 @@
+"""``modelType: pkl``: what ``pickle.dump`` wrote, compressed or not, or ``joblib.dump`` to a .pkl file."""
+
+from ._pickled import load
+
+__all__ = ["load"]

@@ -1,0 +1,141 @@
+"""The JSON that the native dialect and KServe V1 share: ``{"instances": [row, …]}``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+
+from ..errors import InvalidRequest, InvalidTensor
+from ..tensors import ROWS, Tensors, from_rows, from_values
+
+SCALAR = {"type": ["number", "string", "null"]}
+
+#: JSON schema of a request.
+REQUEST: dict[str, Any] = {
+    "type": "object",
+    "required": ["instances"],
+    "properties": {
+        "instances": {
+            "description": "Rows: arrays in the order of the features, objects by column name, or strings of text.",
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "anyOf": [
+                    {"type": "array", "items": SCALAR},
+                    {"type": "object", "additionalProperties": SCALAR},
+                    {"type": "string"},
+                ]
+            },
+        }
+    },
+}
+
+
+class _Numbers(msgspec.Struct, forbid_unknown_fields=True):
+    instances: list[list[float | None]]
+
+
+_numbers = msgspec.json.Decoder(_Numbers)
+_anything = msgspec.json.Decoder()
+
+
+def decode_numbers(body: bytes) -> Tensors | None:
+    """The common case, straight to NumPy: nothing but equally long rows of numbers; None if it is not that."""
+    try:
+        instances = _numbers.decode(body).instances
+        rows = np.array(instances, dtype=np.float64)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return {ROWS: rows} if rows.ndim == 2 else None
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Any JSON object.
+
+    Raises
+    ------
+    InvalidRequest
+        If the body is not strict JSON (NaN, Infinity and numbers beyond float64 are not), or not an object.
+    """
+    try:
+        message = _anything.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = str(error).removeprefix("JSON is malformed: ")
+        raise InvalidRequest(f"the body is not JSON: {reason}" if body else "the body is empty") from error
+    if not isinstance(message, dict):
+        raise InvalidRequest(f'expected an object such as {{"instances": [[…]]}}, got {kind(message)}')
+    return message
+
+
+def from_instances(instances: object) -> Tensors:
+    """Make tensors of rows as JSON holds them.
+
+    Parameters
+    ----------
+    instances : list of list, of dict, or of scalars
+        All rows of one form; dicts of the same keys.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``{"instances": …}`` of shape (rows, columns), object dtype, or (rows,) for scalars; one array of
+        shape (rows,) for each key of dicts.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is no list, or is empty.
+    InvalidTensor
+        If a row differs in form from row 0; the message names both.
+    """
+    if not isinstance(instances, list):
+        raise InvalidRequest(f"instances: expected an array of rows, got {kind(instances)}")
+    if not instances:
+        raise InvalidRequest("instances: expected at least one row, got none")
+    first = instances[0]
+    for row, instance in enumerate(instances):
+        if _form(instance) is not _form(first):
+            raise InvalidTensor(f"row {row}: expected {kind(first)} like row 0, got {kind(instance)}")
+    if isinstance(first, list):
+        for row, instance in enumerate(instances):
+            if len(instance) != len(first):
+                raise InvalidTensor(f"row {row}: expected {len(first)} value(s) like row 0, got {len(instance)}")
+        return {ROWS: from_rows(instances)}
+    if isinstance(first, dict):
+        for row, instance in enumerate(instances):
+            for fault in _key_faults(first, instance):
+                raise InvalidTensor(f"row {row}: {fault}")
+        return {name: from_values(instance[name] for instance in instances) for name in first}
+    return {ROWS: from_values(instances)}
+
+
+def _form(instance: object) -> type:
+    return type(instance) if isinstance(instance, list | dict) else object
+
+
+def _key_faults(first: dict[str, Any], instance: dict[str, Any]) -> Iterator[str]:
+    if instance.keys() != first.keys():
+        yield from (f"missing column {name!r}, which row 0 has" for name in first if name not in instance)
+        yield from (f"column {name!r}, which row 0 does not have" for name in instance if name not in first)
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, for a message that quotes none of it."""
+    words = {bool: "a boolean", str: "a string", list: "an array", dict: "an object", type(None): "null"}
+    return words.get(type(value), "a number")
+
+
+def as_json(array: np.ndarray) -> Any:
+    """What `dumps` writes as this array: numbers as they are, anything else as Python objects."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    if array.dtype.kind in "fiub":
+        return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return array.tolist()
+
+
+def dumps(message: dict[str, Any]) -> bytes:
+    """Strict JSON; class labels that JSON does not know are written as strings."""
+    return orjson.dumps(message, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)

@@ -1,0 +1,107 @@
+"""Our own dialect: ``POST /predict`` and ``POST /v1/predict``; answers say which model they come from."""
+
+from typing import Any
+
+from ..engine.revision import Revision
+from ..errors import InvalidRequest, InvalidTensor, ServingError
+from ..signature import Signature
+from ..tensors import Tensors, from_values
+from ._endpoint import Endpoint
+from ._instances import REQUEST, SCALAR, as_json, decode_numbers, decode_object, dumps, from_instances, kind
+
+
+def decode(body: bytes) -> Tensors:
+    """Read ``{"instances": [row, …]}`` or ``{"columns": {name: [value, …], …}}``."""
+    if (numbers := decode_numbers(body)) is not None:
+        return numbers
+    message = decode_object(body)
+    match sorted(message):
+        case ["instances"]:
+            return from_instances(message["instances"])
+        case ["columns"]:
+            return _from_columns(message["columns"])
+    got = ", ".join(repr(key) for key in message) or "none"
+    raise InvalidRequest(f"expected one key, 'instances' or 'columns', got {got[:200]}")
+
+
+def _from_columns(columns: object) -> Tensors:
+    if not isinstance(columns, dict):
+        raise InvalidRequest(f"columns: expected an object of arrays by column name, got {kind(columns)}")
+    if not columns:
+        raise InvalidRequest("columns: expected at least one column, got none")
+    for name, values in columns.items():
+        if not isinstance(values, list):
+            raise InvalidTensor(f"column {name!r}: expected an array with one value a row, got {kind(values)}")
+        if not values:
+            raise InvalidTensor(f"column {name!r}: expected at least one row, got none")
+    return {name: from_values(values) for name, values in columns.items()}
+
+
+def wanted(signature: Signature) -> list[str]:
+    """Everything there is."""
+    return [spec.name for spec in signature.outputs]
+
+
+def encode(revision: Revision, outputs: Tensors) -> bytes:
+    """Probabilities, classes and labels, or predictions; with several outputs, one array for each, in order."""
+    answer: dict[str, Any] = {"model": {"name": revision.name, "version": revision.version, "sha256": revision.sha256}}
+    probabilities = [as_json(array) for name, array in outputs.items() if name.startswith("probabilities")]
+    if probabilities:
+        answer["probabilities"] = probabilities if "probabilities-0" in outputs else probabilities[0]
+    for name in ("labels", "predictions"):
+        if name in outputs:
+            # Shape (rows, outputs) becomes one array for each output; (rows,) stays.
+            answer[name] = as_json(outputs[name].T)
+    if classes := revision.signature.classes:
+        answer["classes"] = list(classes) if outputs["labels"].ndim == 2 else list(classes[0])
+    return dumps(answer)
+
+
+def error(failure: ServingError) -> bytes:
+    return dumps({"error": {"code": failure.code, "message": str(failure)}})
+
+
+_REQUEST = {
+    "anyOf": [
+        REQUEST,
+        {
+            "type": "object",
+            "required": ["columns"],
+            "properties": {
+                "columns": {
+                    "type": "object",
+                    "additionalProperties": {"type": "array", "minItems": 1, "items": SCALAR},
+                }
+            },
+        },
+    ]
+}
+
+_RESPONSE = {
+    "type": "object",
+    "required": ["model"],
+    "properties": {
+        "model": {
+            "type": "object",
+            "properties": {key: {"type": "string"} for key in ("name", "version", "sha256")},
+        },
+        "probabilities": {"type": "array"},
+        "classes": {"type": "array"},
+        "labels": {"type": "array"},
+        "predictions": {"type": "array"},
+    },
+}
+
+ENDPOINTS = [
+    Endpoint(
+        path=path,
+        summary="Predict",
+        decode=decode,
+        wanted=wanted,
+        encode=encode,
+        error=error,
+        request=_REQUEST,
+        response=_RESPONSE,
+    )
+    for path in ("/predict", "/v1/predict")
+]

@@ -1,0 +1,81 @@
+"""KServe V1: ``POST /v1/models/{name}:predict``, ``GET /v1/models``, ``GET /v1/models/{name}``.
+
+References
+----------
+KServe, "V1 inference protocol".
+"""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from ..dataplane import DataPlane
+from ..engine.revision import Revision
+from ..errors import InvalidRequest, ServingError
+from ..signature import Signature
+from ..tensors import Tensors
+from ._endpoint import Endpoint
+from ._instances import REQUEST, as_json, decode_numbers, decode_object, dumps, from_instances
+
+
+def decode(body: bytes) -> Tensors:
+    """Read ``{"instances": [row, …]}``; other keys, which TensorFlow clients send, are ignored."""
+    if (numbers := decode_numbers(body)) is not None:
+        return numbers
+    message = decode_object(body)
+    if "instances" not in message:
+        raise InvalidRequest('instances: missing; expected {"instances": [row, …]}')
+    return from_instances(message["instances"])
+
+
+def wanted(signature: Signature) -> list[str]:
+    """Probabilities or predictions; labels where they are all there is."""
+    names = [spec.name for spec in signature.outputs]
+    return [name for name in names if name != "labels"] or names
+
+
+def encode(revision: Revision, outputs: Tensors) -> bytes:
+    """One prediction an instance; with several outputs, the list of their probability rows."""
+    arrays = list(outputs.values())
+    if "probabilities-0" in outputs:
+        return dumps({"predictions": [list(rows) for rows in zip(*(array.tolist() for array in arrays), strict=True)]})
+    return dumps({"predictions": as_json(arrays[0])})
+
+
+def error(failure: ServingError) -> bytes:
+    return dumps({"error": str(failure)})
+
+
+ENDPOINTS = [
+    Endpoint(
+        path="/v1/models/{name}:predict",
+        summary="Predict (KServe V1)",
+        decode=decode,
+        wanted=wanted,
+        encode=encode,
+        error=error,
+        request=REQUEST,
+        response={
+            "type": "object",
+            "required": ["predictions"],
+            "properties": {"predictions": {"type": "array"}},
+        },
+    )
+]
+
+
+def router(dataplane: DataPlane) -> APIRouter:
+    """The routes that carry no tensors."""
+    routes = APIRouter(prefix="/v1/models", tags=["KServe V1"])
+
+    @routes.get("")
+    async def models() -> dict[str, Any]:
+        """Names of the models that this server is for."""
+        return {"models": dataplane.names()}
+
+    @routes.get("/{name}")
+    async def model(name: str) -> dict[str, Any]:
+        """Whether one model answers: 200, or 503 with the reason."""
+        return {"name": dataplane.revision(name).name, "ready": True}
+
+    return routes

@@ -1,0 +1,230 @@
+"""The ``config:`` section of a chart's values.yaml.
+
+The founding keys (``modelType``, ``job``, ``model``, ``inputSize``) are contracts. The chart's
+``values.schema.json`` is generated from these classes, so Helm refuses exactly what the server would refuse.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from . import helm_yaml
+from .errors import InvalidConfig
+
+ENV_PREFIX = "MDA_"
+
+Sha256 = Annotated[
+    str,
+    Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the artifact, checked before it is unpickled."),
+]
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, validate_by_alias=True
+    )
+
+
+class GCSModel(_Strict):
+    """An artifact in Google Cloud Storage."""
+
+    method: Literal["GCS"]
+    project_name: NonEmpty
+    bucket_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
+    blob_dir: Annotated[str, Field(min_length=1, description="A blob, or a folder that holds exactly one artifact.")]
+    sha256: Sha256 | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"gs://{self.bucket_name}/{self.blob_dir}"
+
+
+class LocalModel(_Strict):
+    """An artifact on a mounted volume or on this machine."""
+
+    method: Literal["LOCAL"]
+    path: Annotated[str, Field(min_length=1, description="A file, or a folder that holds exactly one artifact.")]
+    sha256: Sha256 | None = None
+
+    @property
+    def uri(self) -> str:
+        return Path(self.path).expanduser().absolute().as_uri()
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """``MDA_LOG_LEVEL=debug``, ``MDA_MODEL__SHA256=…``: the path of a key in upper snake case."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False  # the whole document comes from __call__
+
+    def __call__(self) -> dict[str, Any]:
+        document: dict[str, Any] = {}
+        for name, text in sorted(os.environ.items()):
+            if name.startswith(ENV_PREFIX):
+                *parents, key = (to_camel(part.lower()) for part in name.removeprefix(ENV_PREFIX).split("__"))
+                section = document
+                for parent in parents:
+                    section = section.setdefault(parent, {})
+                    if not isinstance(section, dict):
+                        raise InvalidConfig(f"{name}: contradicts {ENV_PREFIX}{parent.upper()}; remove one of them")
+                section[key] = _typed(text) if key in _TYPED else text
+        return document
+
+
+#: Keys that hold more than text.
+_TYPED = ("docs", "example", "inputSize", "startupSeconds")
+
+
+def _typed(text: str) -> Any:
+    try:
+        return helm_yaml.load(text)
+    except (yaml.YAMLError, ValueError):
+        return text  # the key's own type refuses it, by name
+
+
+class Settings(BaseSettings):
+    """What one server serves."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        protected_namespaces=(),
+        json_schema_extra={
+            "if": {"properties": {"job": {"const": "regression"}}},
+            "then": {"properties": {"output": {"const": None}}},
+        },
+    )
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$",
+            description="The model's name in URLs.",
+        ),
+    ] = "model"
+    version: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9._-]{1,63}$",
+            description="Given in answers; default: the start of the artifact's digest.",
+        ),
+    ] = None
+    model_type: Annotated[Literal["pkl", "joblib"], Field(description="How the artifact is encoded.")]
+    job: Annotated[Literal["regression", "classification"], Field(description="What the model returns.")]
+    model: Annotated[GCSModel | LocalModel, Field(discriminator="method", description="Where the artifact is.")]
+    input_size: Annotated[
+        Annotated[int, Field(ge=1)] | None,
+        Field(description="Features per row; checked against the estimator."),
+    ] = None
+    output: Annotated[
+        Literal["probabilities", "label"] | None,
+        Field(description="What classification answers; default: probabilities."),
+    ] = None
+    example: Annotated[
+        list[JsonValue] | dict[str, JsonValue] | str | None,
+        Field(
+            description="One instance: warms the model up and is shown in /docs. Default: made up from the estimator."
+        ),
+    ] = None
+    startup_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="How long fetching, loading and warming up may take; sizes probes and deadlines.",
+        ),
+    ] = 300
+    docs: Annotated[bool, Field(description="Serve /docs and /openapi.json.")] = True
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _output_is_for_classification(self) -> "Settings":
+        if self.job == "regression" and self.output is not None:
+            raise ValueError("output is for job: classification; remove it")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return _Environment(settings_cls), init_settings
+
+
+def read(file: Path, *, model_path: Path | None = None) -> Settings:
+    """Read a chart's values.yaml, its ``config:`` section alone, or the JSON of a ConfigMap.
+
+    Parameters
+    ----------
+    file : Path
+        The document. Without ``name``, a chart's own name is taken from the Chart.yaml beside it.
+    model_path : Path, optional
+        Serve this artifact in place of the one that ``model`` names.
+
+    Raises
+    ------
+    InvalidConfig
+        One line with every fault: the path of the key, what is wrong, what was expected.
+    """
+    document = _document(file)
+    chart = file.parent / "Chart.yaml"
+    if "name" not in document and chart.is_file():
+        document["name"] = _document(chart).get("name")
+    if model_path is not None:
+        document["model"] = {"method": "LOCAL", "path": str(model_path)}
+    try:
+        return Settings(**document)
+    except ValidationError as error:
+        faults = "; ".join(_faults(error))
+        raise InvalidConfig(f"{file}: {faults}") from error
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        document = helm_yaml.load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidConfig(f"{file}: no such file; give --config or MODEL_CONFIG_FILE a chart's values.yaml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfig(f"{file}: cannot be read: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise InvalidConfig(f"{file}: not YAML: {' '.join(str(error).split())}") from error
+    if isinstance(document, dict) and isinstance(document.get("config"), dict):
+        document = document["config"]
+    if not isinstance(document, dict):
+        raise InvalidConfig(f"{file}: expected a mapping with modelType, job and model, got {type(document).__name__}")
+    if odd := [key for key in document if not isinstance(key, str)]:
+        raise InvalidConfig(f"{file}: config.{odd[0]}: unknown key")
+    return document
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors():
+        # A discriminated union puts its tag into the path: model.GCS.bucketName is model.bucketName to the user.
+        path = ".".join(str(part) for part in fault["loc"] if part not in ("GCS", "LOCAL"))
+        key = ".".join(part for part in ("config", path) if part)
+        match fault["type"]:
+            case "extra_forbidden":
+                yield f"{key}: unknown key"
+            case "missing":
+                yield f"{key}: missing"
+            case "union_tag_invalid":
+                yield f"{key}.method: expected one of {fault['ctx']['expected_tags']}, got {fault['ctx']['tag']!r}"
+            case "union_tag_not_found":
+                yield f"{key}.method: missing"
+            case _:
+                message = fault["msg"].removeprefix("Value error, ")
+                got = "" if fault["type"] == "value_error" else f", got {fault['input']!r}"
+                yield f"{key}: {message[0].lower()}{message[1:]}{got}"

@@ -1,0 +1,192 @@
+import asyncio
+import json
+import threading
+from contextlib import asynccontextmanager
+
+import httpx2
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from model_deployment_app.app import APP_VERSION, create_app
+from model_deployment_app.settings import Settings
+
+
+class Sum(RegressorMixin, BaseEstimator):
+    n_features_in_ = 2
+
+    def predict(self, table):
+        if (table == 13).any():
+            raise RuntimeError("secret words of the model")
+        return np.asarray(table).sum(axis=1)
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """The application over ASGI, its model loaded, unless it is refused."""
+
+    @asynccontextmanager
+    async def client(estimator=None, **config):
+        joblib.dump(estimator or Sum(), tmp_path / "model.joblib")
+        model = {"method": "LOCAL", "path": str(tmp_path / "model.joblib")}
+        settings = Settings(**{"modelType": "joblib", "job": "regression", "model": model, "name": "sum"} | config)
+        over = threading.Event()
+        app = create_app(settings, cache_dir=tmp_path, on_refusal=lambda error: over.set())
+        async with app.router.lifespan_context(app):
+            transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://model") as http:
+                while not over.is_set() and (await http.get("/readyz")).status_code != 200:
+                    await asyncio.sleep(0.005)
+                yield http
+
+    return client
+
+
+def answers(serve, *requests, **config):
+    """Send requests as (method, path, body) and return what came back."""
+
+    async def ask():
+        async with serve(**config) as http:
+            return [await http.request(method, path, content=body) for method, path, body in requests]
+
+    return asyncio.run(ask())
+
+
+def test_a_model_that_raises_is_a_500_that_keeps_its_words_to_the_log(serve, caplog):
+    [failed, after] = answers(
+        serve,
+        ("POST", "/predict", b'{"instances": [[13, 1]]}'),
+        ("POST", "/predict", b'{"instances": [[1, 1]]}'),
+    )
+
+    assert failed.status_code == 500
+    assert failed.json()["error"]["code"] == "InferenceError"
+    assert "secret" not in failed.text
+    assert "secret words of the model" in caplog.text
+    assert after.json()["predictions"] == [2.0]
+
+
+def test_every_dialect_refuses_in_its_own_words(serve):
+    [native, v1] = answers(
+        serve,
+        ("POST", "/predict", b'{"instances": [[1]]}'),
+        ("POST", "/v1/models/sum:predict", b'{"instances": [[1]]}'),
+    )
+
+    assert (native.status_code, v1.status_code) == (422, 422)
+    assert native.json()["error"]["message"] == v1.json()["error"] == "row 0: expected 2 values, got 1"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/predict", "/v1/models/sum:predict"])
+def test_a_predict_path_takes_post_alone(serve, method, path):
+    [answer] = answers(serve, (method, path, b""))
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "POST"
+    assert "use POST" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/models/rose:predict", "/v1/models/..%2fsum:predict", "/v1/models/:predict"])
+def test_a_model_of_another_name_is_not_found(serve, path):
+    [answer] = answers(serve, ("POST", path, b'{"instances": [[1, 2]]}'))
+
+    assert answer.status_code in (404, 405)
+
+
+def test_a_compressed_body_is_refused_and_not_guessed(serve):
+    async def ask():
+        async with serve() as http:
+            return await http.post("/predict", content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+
+    answer = asyncio.run(ask())
+
+    assert answer.status_code == 415
+    assert "send it without Content-Encoding" in answer.text
+
+
+def test_health_names_the_models_and_the_version(serve):
+    [health, live, ready] = answers(serve, ("GET", "/health", b""), ("GET", "/livez", b""), ("GET", "/readyz", b""))
+
+    assert health.json() == {"status": "ok", "models_loaded": ["sum"], "app_version": APP_VERSION}
+    assert (live.status_code, ready.status_code) == (200, 200)
+
+
+def test_a_model_that_is_refused_leaves_the_reason_in_readyz(serve):
+    [ready, health, predict] = answers(
+        serve,
+        ("GET", "/readyz", b""),
+        ("GET", "/health", b""),
+        ("POST", "/predict", b'{"instances": [[1, 2]]}'),
+        inputSize=3,
+    )
+
+    assert ready.status_code == predict.status_code == 503
+    assert ready.headers["retry-after"] == predict.headers["retry-after"] == "5"
+    assert ready.json()["code"] == "UnservableEstimator"
+    assert "config.inputSize is 3" in ready.json()["reason"]
+    assert health.json()["models_loaded"] == []
+
+
+def test_the_schema_describes_the_predict_routes_with_the_example_of_the_config(serve):
+    [document] = answers(serve, ("GET", "/openapi.json", b""), example=[1, 2])
+
+    schema = document.json()
+    operation = schema["paths"]["/v1/models/{name}:predict"]["post"]
+    assert schema["info"]["version"] == APP_VERSION
+    assert {"/predict", "/v1/predict", "/v1/models/{name}:predict"} <= set(schema["paths"])
+    assert operation["requestBody"]["content"]["application/json"]["example"] == {"instances": [[1, 2]]}
+
+
+def test_docs_can_be_switched_off(serve):
+    on = answers(serve, ("GET", "/docs", b""), ("GET", "/openapi.json", b""))
+    off = answers(serve, ("GET", "/docs", b""), ("GET", "/openapi.json", b""), docs=False)
+
+    assert [answer.status_code for answer in on] == [200, 200]
+    assert [answer.status_code for answer in off] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    ("example", "reason"),
+    [
+        ([1, 2, 3], "row 0: expected 2 values, got 3"),
+        ([], "row 0: expected 2 values, got 0"),
+        ({"a": 1, "b": 2}, "the estimator was fitted without column names"),
+        ("text", "row 0: expected 2 values in an array, got a string"),
+    ],
+)
+def test_an_example_that_does_not_fit_is_refused(serve, example, reason):
+    [refused] = answers(serve, ("GET", "/readyz", b""), example=example)
+
+    assert refused.json()["code"] == "UnservableEstimator"
+    assert f"config.example does not fit the estimator: {reason}" in refused.json()["reason"]
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_body_gets_no_answer(serve, tmp_path):
+    sent = []
+
+    async def leave():
+        async with serve() as http:
+            app = http._transport.app
+            scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+            messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+            async def receive():
+                return next(messages)
+
+            async def send(message):
+                sent.append(message)
+
+            await app(scope, receive, send)
+
+    asyncio.run(leave())
+
+    assert sent == []
+
+
+def test_predictions_are_strict_json(serve):
+    [answer] = answers(serve, ("POST", "/predict", json.dumps({"instances": [[0.1, 0.2]]}).encode()))
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["predictions"] == [0.1 + 0.2]

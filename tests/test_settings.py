@@ -1,0 +1,168 @@
+import json
+
+import pytest
+
+from model_deployment_app.errors import InvalidConfig
+from model_deployment_app.settings import Settings, read
+
+LOCAL = {"modelType": "joblib", "job": "classification", "model": {"method": "LOCAL", "path": "/models/iris.joblib"}}
+GCS = {"method": "GCS", "projectName": "project", "bucketName": "bucket", "blobDir": "models/iris"}
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(document: object, name: str = "config.json"):
+        file = tmp_path / name
+        file.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+        return file
+
+    return write
+
+
+def test_a_values_file_its_config_section_and_a_config_map_say_the_same(config):
+    as_values = read(
+        config(
+            "replicaCount: 1\nconfig:\n  modelType: pkl\n  job: regression\n"
+            "  model: {method: LOCAL, path: /m.pkl}\n  inputSize: 4\n",
+            "values.yaml",
+        )
+    )
+    as_section = read(config("modelType: pkl\njob: regression\nmodel: {method: LOCAL, path: /m.pkl}\ninputSize: 4\n"))
+    as_json = read(
+        config(
+            {"modelType": "pkl", "job": "regression", "model": {"method": "LOCAL", "path": "/m.pkl"}, "inputSize": 4}
+        )
+    )
+
+    assert as_values == as_section == as_json
+
+
+def test_the_name_of_a_chart_is_the_name_of_its_model(config, tmp_path):
+    (tmp_path / "Chart.yaml").write_text("name: iris\n")
+
+    assert read(config(LOCAL)).name == "iris"
+    assert read(config({**LOCAL, "name": "own"})).name == "own"
+
+
+def test_a_gcs_model_is_addressed_by_bucket_and_blob(config):
+    settings = read(config({**LOCAL, "model": GCS}))
+
+    assert settings.model.uri == "gs://bucket/models/iris"
+
+
+def test_a_local_path_may_hold_blanks_and_non_ascii(config):
+    settings = read(config({**LOCAL, "model": {"method": "LOCAL", "path": "/models/été 1.joblib"}}))
+
+    assert settings.model.uri == "file:///models/%C3%A9t%C3%A9%201.joblib"
+
+
+def test_a_model_path_takes_the_place_of_the_model(config, tmp_path):
+    settings = read(config({**LOCAL, "model": {**GCS, "sha256": "0" * 64}}), model_path=tmp_path / "own.joblib")
+
+    assert settings.model.path == str(tmp_path / "own.joblib")
+    assert settings.model.sha256 is None
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"modelTyp": "pkl"}, "config.modelTyp: unknown key"),
+        ({"model": {**GCS, "bucket": "b"}}, "config.model.bucket: unknown key"),
+        ({"model": {"method": "LOCAL"}}, "config.model.path: missing"),
+        ({"model": {"method": "S3"}}, "config.model.method: expected one of 'GCS', 'LOCAL', got 'S3'"),
+        ({"model": {}}, "config.model.method: missing"),
+        ({"modelType": "onnx"}, "config.modelType: input should be 'pkl' or 'joblib', got 'onnx'"),
+        ({"inputSize": "4"}, "config.inputSize: input should be a valid integer, got '4'"),
+        ({"inputSize": True}, "config.inputSize: input should be a valid integer, got True"),
+        ({"inputSize": 0}, "config.inputSize: input should be greater than or equal to 1, got 0"),
+        ({"model": {**LOCAL["model"], "sha256": "ab"}}, "config.model.sha256: string should match pattern"),
+        ({"name": "a/b"}, "config.name: string should match pattern"),
+        ({"version": "v 1"}, "config.version: string should match pattern"),
+        ({"docs": "yes"}, "config.docs: input should be a valid boolean, got 'yes'"),
+        ({"logLevel": "loud"}, "config.logLevel: input should be 'debug'"),
+        ({"startupSeconds": 0}, "config.startupSeconds: input should be greater"),
+        ({"output": "labels"}, "config.output: input should be 'probabilities' or 'label', got 'labels'"),
+        ({"job": "regression", "output": "label"}, "config: output is for job: classification; remove it"),
+    ],
+)
+def test_a_fault_is_named_by_the_path_of_its_key(config, change, line):
+    file = config({**LOCAL, **change})
+
+    with pytest.raises(InvalidConfig) as raised:
+        read(file)
+
+    assert str(raised.value).startswith(f"{file}: {line}")
+
+
+def test_all_faults_are_told_at_once_in_one_line(config):
+    with pytest.raises(InvalidConfig) as raised:
+        read(config({"job": "clustering", "colour": "red"}))
+
+    message = str(raised.value)
+    assert "\n" not in message
+    assert all(key in message for key in ("config.job", "config.colour", "config.modelType", "config.model:"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1, 2]", "a: [", "just words", "config: 3", "\x00", "&a [*a]", "{1: 2}", "{model: {1: 2}}"]
+)
+def test_what_is_no_config_is_refused_in_one_line(config, text):
+    with pytest.raises(InvalidConfig) as raised:
+        read(config(text))
+
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_refused_with_what_to_give(tmp_path):
+    with pytest.raises(InvalidConfig, match="no such file; give --config or MODEL_CONFIG_FILE"):
+        read(tmp_path / "values.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "value"),
+    [
+        ("MDA_LOG_LEVEL", "debug", "log_level", "debug"),
+        ("MDA_STARTUP_SECONDS", "20", "startup_seconds", 20),
+        ("MDA_INPUT_SIZE", "7", "input_size", 7),
+        ("MDA_DOCS", "false", "docs", False),
+        ("MDA_VERSION", "20261121", "version", "20261121"),
+        ("MDA_EXAMPLE", "[1.5, 2]", "example", [1.5, 2]),
+    ],
+)
+def test_the_environment_overrides_the_file(config, monkeypatch, name, text, key, value):
+    monkeypatch.setenv(name, text)
+
+    assert getattr(read(config({**LOCAL, "inputSize": 4})), key) == value
+
+
+def test_the_environment_reaches_into_the_model(config, monkeypatch):
+    monkeypatch.setenv("MDA_MODEL__PATH", "/elsewhere.joblib")
+
+    assert read(config(LOCAL)).model.path == "/elsewhere.joblib"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"MDA_LOGLEVEL": "debug"},
+        {"MDA_MODEL__PFAD": "/m.pkl"},
+        {"MDA_NAME__X": "iris"},
+        {"MDA_MODEL": "iris", "MDA_MODEL__PATH": "/m.pkl"},
+        {"MDA_EXAMPLE": "[1,", "MDA_DOCS": "[1,"},
+    ],
+)
+def test_a_wrong_environment_variable_is_refused(config, monkeypatch, variables):
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+
+    with pytest.raises(InvalidConfig):
+        read(config(LOCAL))
+
+
+def test_settings_cannot_be_changed_once_read(config):
+    settings = read(config(LOCAL))
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.name = "other"
+
+    assert isinstance(settings, Settings)
