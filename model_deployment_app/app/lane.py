@@ -33,7 +33,9 @@ class PredictLane:
         self._named = [endpoint for endpoint in endpoints if "{name}" in endpoint.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._find(scope["path"]) if scope["type"] == "http" else None
+        found = None
+        if scope["type"] == "http":
+            found = self._find(scope["path"].removeprefix(scope.get("root_path", "")))
         if found is None:
             await self._app(scope, receive, send)
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
-from ..errors import ServingError
+from ..errors import InvalidConfig, ServingError
 from ..settings import Settings
 from . import create_app
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 TERMINATION_LOG = "/dev/termination-log"
 
 
-def run(settings: Settings, *, host: str, port: int, cache_dir: Path) -> int:
+def run(settings: Settings, *, host: str, port: int, cache_dir: Path, root_path: str = "") -> int:
     """Serve until a signal or a refusal.
 
     Returns
@@ -33,7 +33,7 @@ def run(settings: Settings, *, host: str, port: int, cache_dir: Path) -> int:
         refusals.append(error)
         server.should_exit = True
 
-    app = create_app(settings, cache_dir=cache_dir, on_refusal=refuse)
+    app = create_app(settings, cache_dir=cache_dir, on_refusal=refuse, root_path=root_path)
     server = uvicorn.Server(
         uvicorn.Config(app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=30)
     )
@@ -42,7 +42,8 @@ def run(settings: Settings, *, host: str, port: int, cache_dir: Path) -> int:
         signal.signal(number, lambda *_: None)
     try:
         server.run()
-    except SystemExit:  # the port is taken: uvicorn has logged it
+    except SystemExit:  # how uvicorn says that it cannot have the port
+        report(InvalidConfig(f"{host}:{port} cannot be listened on; if another process has it, give another --port"))
         return 1
     return 1 if refusals else 0
 

@@ -1,0 +1,30 @@
+"""``mda lint``: everything that can be wrong with the charts of a folder before a cluster sees them."""
+
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..charts import clashes
+from ..errors import ChartError
+
+
+def lint(
+    charts: Annotated[Path, typer.Argument(help="The folder of the charts.")] = Path("k8s_dev"),
+    helm: Annotated[str, typer.Option(envvar="HELM", help="The helm to lint with.")] = "helm",
+) -> None:
+    """Lint every chart with helm, and find paths and ports that two of them take."""
+    faults = clashes.find(charts)
+    found = sorted(file.parent for file in charts.glob("*/Chart.yaml"))
+    for chart in found:
+        try:
+            result = subprocess.run([helm, "lint", "--strict", str(chart)], capture_output=True, text=True)
+        except OSError as error:
+            raise ChartError(f"{helm} cannot be run ({error.strerror}): install helm, or run `make install`") from error
+        if result.returncode:
+            faults += [f"{chart}: {line}" for line in result.stdout.splitlines() if line.startswith(("[ERROR]", "- "))]
+            faults = faults or [f"{chart}: {result.stderr.strip() or result.stdout.strip()}"]
+    if faults:
+        raise ChartError("\n".join(faults))
+    print(f"{len(found)} chart{'' if len(found) == 1 else 's'} in {charts}: no faults")

@@ -1,0 +1,42 @@
+"""``mda serve``: the server of one values.yaml."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import settings
+from ..errors import ServingError
+
+CACHE_DIR = Path("~/.cache/model-deployment-app")
+
+
+def serve(
+    config: Annotated[
+        Path,
+        typer.Option(envvar="MODEL_CONFIG_FILE", help="A chart's values.yaml, or its config section alone."),
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")] = 8000,
+    model_path: Annotated[
+        Path | None, typer.Option(help="Serve this file in place of the artifact that the config names.")
+    ] = None,
+    cache_dir: Annotated[
+        Path, typer.Option(envvar="MODEL_CACHE_DIR", help="Where downloaded artifacts are kept.")
+    ] = CACHE_DIR,
+    root_path: Annotated[
+        str, typer.Option(envvar="ROOT_PATH", help="The path of the Ingress; routes are served with and without it.")
+    ] = "",
+) -> None:
+    """Serve the model of a values.yaml."""
+    from ..app import server  # the other verbs need no web framework
+    from ..telemetry import logs
+
+    try:
+        chosen = settings.read(config, model_path=model_path)
+        logs.configure(chosen.log_level)
+        status = server.run(chosen, host=host, port=port, cache_dir=cache_dir.expanduser(), root_path=root_path)
+    except ServingError as error:
+        server.report(error)
+        status = 1
+    raise typer.Exit(status)

@@ -1,0 +1,57 @@
+"""What `helm install` prints: commands that work when they are pasted."""
+
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+
+@pytest.fixture
+def notes(make_chart: Callable[..., Path], template: Callable[..., Any]) -> Callable[..., str]:
+    """`helm template` leaves NOTES.txt out, so a copy of the chart shows it as an object."""
+
+    def run(values: dict[str, Any] | None = None, **answers: str) -> str:
+        chart = make_chart(**answers)
+        shutil.copy(chart / "templates" / "NOTES.txt", chart / "notes.txt")
+        (chart / "templates" / "shown.yaml").write_text('notes: {{ tpl (.Files.Get "notes.txt") . | toJson }}')
+        documents = yaml.safe_load_all(template(values, of=chart, release="blue").stdout)
+        return next(document["notes"] for document in documents if "notes" in document)
+
+    return run
+
+
+def test_the_notes_show_how_to_reach_the_model(notes: Callable[..., str]) -> None:
+    text = notes({"service": {"port": 8080}})
+
+    assert "http://blue-iris.default.svc:8080" in text
+    assert "port-forward service/blue-iris 8000:8080" in text
+    assert "logs deployment/blue-iris" in text
+    assert "helm test blue --namespace default" in text
+
+
+def test_the_notes_ask_for_a_prediction_with_the_example(notes: Callable[..., str]) -> None:
+    text = notes(example='[5.1, 1000000, "it\'s"]')
+
+    curl = next(shlex.split(line) for line in text.splitlines() if line.strip().startswith("curl"))
+    assert curl[1] == "http://127.0.0.1:8000/v1/models/iris:predict"
+    assert curl[-1] == '{"instances":[[5.1,1000000,"it\'s"]]}'
+
+
+@pytest.mark.parametrize(
+    ("tls", "url"),
+    [([], "http://models.example.com/iris"), ([{"secretName": "tls-secret"}], "https://models.example.com/iris")],
+)
+def test_the_notes_show_the_ingress(notes: Callable[..., str], tls: list[Any], url: str) -> None:
+    text = notes({"ingress": {"enabled": True, "tls": tls}})
+
+    assert f" {url}\n" in text
+
+
+def test_the_notes_show_the_node_port(notes: Callable[..., str]) -> None:
+    text = notes({"service": {"type": "NodePort", "nodePort": 30080}})
+
+    assert "http://<address of a node>:30080" in text

@@ -1,0 +1,96 @@
+"""Values that Kubernetes would refuse late, or take for something else, are refused before anything is deployed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"image": {"tag": "latest"}}, "image.tag: latest cannot be rolled back to"),
+        ({"service": {"nodePort": 30080}}, "service.nodePort: a Service of type ClusterIP has none"),
+        ({"ingress": {"enabled": True, "hosts": []}}, "ingress.hosts: an Ingress needs a host"),
+        (
+            {"modelVolume": {"existingClaim": "models", "source": {"emptyDir": {}}}},
+            "modelVolume: existingClaim and source exclude each other",
+        ),
+        (
+            {"serviceAccount": {"annotations": {"a": "b"}}},
+            "serviceAccount.annotations: written only with serviceAccount.create: true",
+        ),
+        ({"terminationGracePeriodSeconds": 10}, "terminationGracePeriodSeconds: 10 leaves no time"),
+        ({"preStopSeconds": 60}, "terminationGracePeriodSeconds: 60 leaves no time"),
+        (
+            {"podLabels": {"app.kubernetes.io/name": "x"}},
+            "podLabels: app.kubernetes.io/name is what the Service selects",
+        ),
+    ],
+)
+def test_values_that_contradict_one_another_are_refused(
+    refusal: Callable[..., str], values: dict[str, Any], line: str
+) -> None:
+    message = refusal(values)
+
+    assert line in message
+
+
+def test_all_contradictions_are_told_at_once(refusal: Callable[..., str]) -> None:
+    message = refusal({"image": {"tag": "latest"}, "preStopSeconds": 60})
+
+    assert "image.tag: latest" in message
+    assert "terminationGracePeriodSeconds: 60" in message
+
+
+@pytest.mark.parametrize("release", ["1iris", "my.iris"])
+def test_a_release_name_that_no_service_can_have_is_refused(refusal: Callable[..., str], release: str) -> None:
+    message = refusal({}, release=release)
+
+    assert f'a Service cannot be called "{release}"' in message
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"replicas": 2}, "replicas"),
+        ({"image": {"tga": "1"}}, "tga"),
+        ({"service": {"targetPort": 80}}, "targetPort"),
+        ({"ingress": {"hosts": [{"host": "a", "paths": [{"path": "/a", "type": "Prefix"}]}]}}, "type"),
+        ({"config": {"model": {"blobdir": "x"}}}, "config.model"),
+        ({"config": {"modeltype": "pkl"}}, "modeltype"),
+        ({"gpu": {"enable": True}}, "enable"),
+        ({"probes": {"startup": {"failureThreshold": 9}}}, "failureThreshold"),
+        ({"modelVolume": {"claim": "models"}}, "claim"),
+    ],
+)
+def test_a_misspelt_key_is_refused(refusal: Callable[..., str], values: dict[str, Any], key: str) -> None:
+    message = refusal(values)
+
+    assert key in message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"image": {"tag": 1.1}},
+        {"replicaCount": "two"},
+        {"replicaCount": -1},
+        {"service": {"port": 0}},
+        {"service": {"type": "NodePort", "nodePort": 8080}},
+        {"podLabels": {"version": 1.0}},
+        {"modelCache": {"sizeLimit": "2 GB"}},
+        {"modelVolume": {"source": {"nfs": {}, "hostPath": {}}}},
+        {"fullnameOverride": "Iris"},
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(refusal: Callable[..., str], values: dict[str, Any]) -> None:
+    message = refusal(values)
+
+    assert "values don't meet the specifications of the schema" in message
+
+
+def test_a_parent_chart_may_pass_its_globals(render: Callable[..., Any]) -> None:
+    manifests = render({"global": {"region": "eu"}})
+
+    assert manifests == render()

@@ -1,0 +1,15 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+OURS = Path(__file__).parents[1] / ".tools/node_modules/.bin/helm"
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """The helm that make has chosen, or would choose."""
+    binary = os.environ.get("HELM") or shutil.which("helm") or (str(OURS) if OURS.exists() else None)
+    assert binary, "no helm: run make install"
+    return binary
