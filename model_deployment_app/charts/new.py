@@ -58,27 +58,29 @@ def new(answers: dict[str, str], *, template: Path, into: Path, no_input: bool) 
     MissingExtra
         If cookiecutter is not installed.
     """
-    _check_known(answers, questions(template))
+    faults = _known_faults(answers, questions(template))
+    if faults and not no_input:
+        raise ChartError("\n".join(faults.values()))
     if not into.is_dir():
         raise ChartError(f"{into}: no such folder; run this in the root of the repository, or give --into")
     try:
-        return _render(answers, template=template, into=into, no_input=no_input)
+        return _render(answers, faults, template=template, into=into, no_input=no_input)
     except (KeyboardInterrupt, EOFError):
         raise ChartError("stopped; nothing was written") from None
 
 
-def _check_known(answers: dict[str, str], known: dict[str, Any]) -> None:
-    faults = []
+def _known_faults(answers: dict[str, str], known: dict[str, Any]) -> dict[str, str]:
+    """By answer: those that cookiecutter itself would not take."""
+    faults = {}
     for name, answer in answers.items():
         if name not in known:
-            faults.append(f"{name}: unknown; known are {', '.join(known)}")
+            faults[name] = f"{name}: unknown; known are {', '.join(known)}"
         elif isinstance(known[name], list) and answer not in known[name]:
-            faults.append(f"{name}: expected one of {', '.join(known[name])}, got {answer!r}")
-    if faults:
-        raise ChartError("\n".join(faults))
+            faults[name] = f"{name}: expected one of {', '.join(known[name])}, got {answer!r}"
+    return faults
 
 
-def _render(answers: dict[str, str], *, template: Path, into: Path, no_input: bool) -> Path:
+def _render(answers: dict[str, str], faults: dict[str, str], *, template: Path, into: Path, no_input: bool) -> Path:
     try:
         from cookiecutter.exceptions import CookiecutterException
         from cookiecutter.generate import generate_context, generate_files
@@ -93,10 +95,12 @@ def _render(answers: dict[str, str], *, template: Path, into: Path, no_input: bo
         with _importable(template):
             context = generate_context(
                 context_file=str(template / "cookiecutter.json"),
-                extra_context=_literals(answers, questions(template)),
+                extra_context=_literals(
+                    {name: answer for name, answer in answers.items() if name not in faults}, questions(template)
+                ),
             )
             context["cookiecutter"].update(prompt_for_config(context, no_input))
-            _check(context["cookiecutter"], template=template, into=into)
+            _check(context["cookiecutter"], list(faults.values()), template=template, into=into)
             # Beside the others, so that the last step is a rename: a chart is there as a whole or not at all.
             with tempfile.TemporaryDirectory(prefix=".new-", dir=into) as scratch:
                 chart = Path(generate_files(template, context, output_dir=scratch, accept_hooks=False))
@@ -105,10 +109,10 @@ def _render(answers: dict[str, str], *, template: Path, into: Path, no_input: bo
         raise ChartError(f"{template}: {error}") from error
 
 
-def _check(answers: dict[str, str], *, template: Path, into: Path) -> None:
+def _check(answers: dict[str, str], faults: list[str], *, template: Path, into: Path) -> None:
     # The hook that plain cookiecutter runs; here as a function, so that its lines can be raised.
     hook = runpy.run_path(str(template / "hooks" / "pre_gen_project.py"))
-    faults = hook["faults"](answers) + clashes.of_answers(answers, into)
+    faults = faults + hook["faults"](answers) + clashes.of_answers(answers, into)
     chart = into / answers["model_name"]
     if not faults and chart.exists():
         faults.append(f"model_name: {chart} exists already; choose another name, or remove it first")

@@ -157,11 +157,12 @@ class EstimatorPredictor:
             TensorSpec(name, _dtype_name(array), (None, *array.shape[1:])) for name, array in answers.items()
         )
         classes = self._classes(labels) if self._label_name == "labels" else ()
-        expected = tuple(len(each) for each in classes)
-        given = tuple(array.shape[1] for name, array in answers.items() if name.startswith("probabilities"))
+        expected = [(1, len(each)) for each in classes]
+        given = [array.shape for name, array in answers.items() if name.startswith("probabilities")]
         if given and given != expected:
             raise UnservableEstimator(
-                f"{_class_name(self._estimator)} answers {given} probabilities for {expected or 'no'} classes_"
+                f"{_class_name(self._estimator)} answers one row with probabilities of shape {given}, but its classes_ "
+                f"ask for {expected}"
             )
         return Signature(inputs, outputs, is_named=self._table.names is not None, classes=classes)
 

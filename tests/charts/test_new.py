@@ -42,6 +42,13 @@ def test_a_chart_is_a_folder_named_by_its_model(tmp_path: Path) -> None:
     }
 
 
+def test_a_choice_that_is_none_is_told_together_with_all_other_faults(tmp_path: Path) -> None:
+    lines = refusal({"model_name": "9X", "job": "foo", "replicas": "-1", "colour": "red"}, tmp_path)
+
+    assert [line.partition(":")[0] for line in lines] == ["job", "colour", "model_name", "replicas"]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_answers_are_written_into_the_values(tmp_path: Path) -> None:
     answers = IRIS | {
         "job": "regression",

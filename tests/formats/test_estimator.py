@@ -314,7 +314,8 @@ def test_an_answer_of_the_wrong_length_is_an_inference_error():
         answer(predictor, {ROWS: np.zeros((2, 1))})
 
 
-def test_probabilities_that_do_not_match_the_classes_are_refused_at_load():
+@pytest.mark.parametrize("shape", [(1, 2), (1,)])
+def test_probabilities_that_do_not_match_the_classes_are_refused_at_load(shape):
     class Odd(ClassifierMixin, BaseEstimator):
         n_features_in_ = 1
         classes_ = np.array([0, 1, 2])
@@ -323,7 +324,7 @@ def test_probabilities_that_do_not_match_the_classes_are_refused_at_load():
             return np.zeros(len(table))
 
         def predict_proba(self, table):
-            return np.full((len(table), 2), 0.5)
+            return np.full(shape, 0.5)
 
-    with pytest.raises(UnservableEstimator, match=r"answers \(2,\) probabilities for \(3,\) classes_"):
+    with pytest.raises(UnservableEstimator, match=r"its classes_ ask for \[\(1, 3\)\]"):
         EstimatorPredictor(Odd(), job="classification")
