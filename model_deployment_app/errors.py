@@ -27,6 +27,11 @@ from http import HTTPStatus
 from typing import ClassVar
 
 
+def quoted(name: str) -> str:
+    """A client's own word in a message, cut: it may be a megabyte."""
+    return repr(name if len(name) <= 80 else f"{name[:79]}…")
+
+
 class ServingError(Exception):
     """Root of the tree; its text is written for the person who has to act on it."""
 

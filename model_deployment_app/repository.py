@@ -13,7 +13,7 @@ import stamina
 from . import artifacts, plugins
 from .engine import revision
 from .engine.revision import Revision
-from .errors import ArtifactUnavailable, LoadError, ModelNotFound, ModelNotReady
+from .errors import ArtifactUnavailable, LoadError, ModelNotFound, ModelNotReady, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class ModelRepository:
         if (found := self._revisions.get(name)) is not None:
             return found
         if name not in self._sources:
-            raise ModelNotFound(f"no model is named {name!r}; there is {', '.join(self._sources)}")
+            raise ModelNotFound(f"no model is named {quoted(name)}; there is {', '.join(self._sources)}")
         failure = self._failures.get(name)
         raise ModelNotReady(f"{name} is loading" if failure is None else f"{name}: {failure.code}: {failure}")
 
@@ -162,7 +162,7 @@ class ModelRepository:
                             self.load(name)
             except LoadError as error:
                 on_refusal(error)
-            except Exception as error:
+            except BaseException as error:  # a thread's end is silent: even SystemExit must be told
                 logger.exception("loading failed in a way that nobody foresaw")
                 on_refusal(LoadError(f"loading failed: {type(error).__name__}: {error}"))
 

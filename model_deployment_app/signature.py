@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InvalidTensor
+from .errors import InvalidTensor, quoted
 from .tensors import ROWS, Tensors, n_rows
 
 DType = str
@@ -132,7 +132,7 @@ class Signature:
         for name, array in tensors.items():
             if array.shape != (rows,):
                 raise InvalidTensor(
-                    f"column {name!r}: expected {rows} value(s) like the first column, got {len(array)}"
+                    f"column {quoted(name)}: expected {rows} value(s) like the first column, got {len(array)}"
                 )
         return [tensors[name] for name in self.columns]
 
@@ -182,4 +182,4 @@ def _word(value: object) -> str:
 
 def _listed(names: list[str] | tuple[str, ...], at_most: int = 10) -> str:
     more = len(names) - at_most
-    return ", ".join(repr(name) for name in names[:at_most]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(quoted(name) for name in names[:at_most]) + (f" and {more} more" if more > 0 else "")

@@ -9,6 +9,9 @@ Tensors = dict[str, np.ndarray]
 #: Name of the one tensor of a request whose rows carry no column names: of shape (rows, columns), or (rows,) for text.
 ROWS = "instances"
 
+#: Integers from here on may lose digits in float64.
+MAX_EXACT_INTEGER = 2**53
+
 
 def n_rows(tensors: Tensors) -> int:
     return len(next(iter(tensors.values())))
@@ -25,14 +28,17 @@ def from_values(values: Iterable[object]) -> np.ndarray:
     Returns
     -------
     ndarray of shape (rows,)
-        float64 where every value is a number or None (as NaN), else object, the values untouched.
+        float64 where every value is a number or None (as NaN), else object, the values untouched. Integers
+        that float64 does not hold stay objects too.
     """
     values = list(values)
     if set(map(type, values)) - {type(None)} <= {int, float} and any(value is not None for value in values):
         try:
-            return np.array(values, dtype=np.float64)
+            column = np.array(values, dtype=np.float64)
         except OverflowError:
-            pass  # an integer beyond float64: `Signature.check` names its row
+            column = np.array([np.inf])
+        if not (np.abs(column) >= MAX_EXACT_INTEGER).any():
+            return column
     return np.fromiter(values, dtype=object, count=len(values))
 
 

@@ -24,6 +24,10 @@ def describe(app: FastAPI, endpoints: Sequence[Endpoint], *, example: object | N
     def schema() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            for path in document["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)  # FastAPI's own, which a name in a path cannot get
+            document.get("components", {}).pop("schemas", None)
             document["paths"] |= {endpoint.path: {"post": _operation(endpoint, example)} for endpoint in endpoints}
             app.openapi_schema = document
         return app.openapi_schema

@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,17 +46,19 @@ class Cache:
             file = tempfile.NamedTemporaryFile(dir=self._folder, prefix=".partial-", delete=False)  # noqa: SIM115
         part = Path(file.name)
         try:
-            with file:
-                hashing = _HashingFile(file)
-                download(hashing)
-                with _disk(self._folder):
-                    file.flush()
-                    os.fsync(file.fileno())
-                    # Last and at once: nobody ever sees a part of an artifact under its digest.
-                    return part.rename(self._folder / hashing.sha256.hexdigest())
+            hashing = _HashingFile(file)
+            download(hashing)
+            with _disk(self._folder):
+                file.flush()
+                os.fsync(file.fileno())
+                # Last and at once: nobody ever sees a part of an artifact under its digest.
+                return part.rename(self._folder / hashing.sha256.hexdigest())
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+        finally:
+            with suppress(OSError):  # of bytes that a full disk has refused already
+                file.close()
 
 
 class _HashingFile:

@@ -39,9 +39,9 @@ def _in_folder(bucket: storage.Bucket, uri: str, name: str) -> str:
     names = [blob.name for blob in bucket.list_blobs(prefix=folder, max_results=1000, **_ONCE)]
     if names:
         return only_artifact(uri, (each for each in names if not each.endswith("/")))
-    beside = [blob.name for blob in bucket.list_blobs(prefix=f"{name.rpartition('/')[0]}", max_results=100, **_ONCE)]
+    beside = [blob.name for blob in bucket.list_blobs(max_results=1000, **_ONCE)]
     close = get_close_matches(name, beside, n=3, cutoff=0.5) or beside[:3]
-    hint = f"the bucket holds {', '.join(close)}" if close else "nothing is near that name"
+    hint = f"the bucket holds {', '.join(close)}" if close else "the bucket is empty"
     raise ArtifactNotFound(f"{uri}: no such blob or folder; {hint}: correct config.model.blobDir or publish the model")
 
 

@@ -35,6 +35,6 @@ class Worker:
         except ServingError as error:
             logger.debug("the model refused a value", exc_info=error)  # debug: its words may quote the value
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             logger.exception("the model raised %s", type(error).__name__)
             raise InferenceError("the model raised an error; the server's log has it") from error

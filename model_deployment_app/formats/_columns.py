@@ -1,4 +1,4 @@
-"""What the fitted encoders inside an estimator have learnt of its columns."""
+"""What the fitted transformers inside an estimator have learnt of its columns."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,76 +24,119 @@ _INNER = (
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What fitted encoders say about the columns, by position."""
+    """What is known of the columns, by position.
+
+    Attributes
+    ----------
+    values : dict of int to list
+        Categories, or the value that an imputer fills in: Python objects if they were learnt from objects, else
+        NumPy scalars.
+    nones : set of int
+        Where a missing value is None and not NaN.
+    is_text : bool
+        The estimator takes no table, but one column of text.
+    """
 
     values: dict[int, list[Any]] = field(default_factory=dict)
+    nones: set[int] = field(default_factory=set)
     is_text: bool = False
 
 
-def learnt(estimator: Any, names: Sequence[str] | None) -> Learnt:
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The columns that one transformer inside an estimator gets.
+
+    Attributes
+    ----------
+    names : tuple of str or None
+        None where it gets an array.
+    positions : tuple of int or None
+        Of the estimator's own columns; None for all of them, however many.
+    """
+
+    names: tuple[str, ...] | None
+    positions: tuple[int, ...] | None = None
+
+    def of(self, columns: Sequence[int]) -> "_View":
+        names = None if self.names is None else tuple(self.names[column] for column in columns)
+        return _View(names, tuple(self.outer(column) for column in columns))
+
+    def outer(self, column: int) -> int:
+        return column if self.positions is None else self.positions[column]
+
+
+def learnt(estimator: Any, names: tuple[str, ...] | None) -> Learnt:
     """Walk to whatever sees the raw columns first: through pipelines, column transformers and meta-estimators."""
     values: dict[int, list[Any]] = {}
+    nones: set[int] = set()
     is_text = False
-    for leaf, positions in _leaves(estimator, None, list(names) if names is not None else None):
+    for leaf, view in _leaves(estimator, _View(names)):
         if hasattr(leaf, "build_analyzer"):
-            if positions is None:
-                is_text = True
-            words = list(getattr(leaf, "vocabulary_", None) or ["text"])
-            values |= dict.fromkeys(positions or [0], words[:1])
-        elif (known := getattr(leaf, "categories_", None)) is not None:
-            columns = positions if positions is not None else range(len(known))
-            if len(known) == len(columns):
-                values |= {position: list(column) for position, column in zip(columns, known, strict=True)}
-        elif (filled := getattr(leaf, "statistics_", None)) is not None and filled.dtype == object:
-            columns = positions if positions is not None else range(len(filled))
-            for position, value in zip(columns, filled, strict=False):
-                values.setdefault(position, [value])
-    return Learnt(values, is_text)
+            is_text |= view.positions is None
+            word = next(iter(getattr(leaf, "vocabulary_", None) or ["text"]))
+            values[view.outer(0)] = [word]
+        elif (categories := getattr(leaf, "categories_", None)) is not None:
+            for column, known in enumerate(categories):
+                values[view.outer(column)] = list(known)
+                if any(value is None for value in known):
+                    nones.add(view.outer(column))
+        else:
+            for column, filled in enumerate(leaf.statistics_):
+                if isinstance(filled, str):
+                    values.setdefault(view.outer(column), [filled])
+                if leaf.missing_values is None:
+                    nones.add(view.outer(column))
+    return Learnt(values, nones, is_text)
 
 
-def _leaves(
-    estimator: Any, positions: list[int] | None, names: list[str] | None
-) -> Iterator[tuple[Any, list[int] | None]]:
-    """Fitted transformers that see raw columns, with the positions of these; None for all."""
+def _leaves(estimator: Any, view: _View) -> Iterator[tuple[Any, _View]]:
+    """Fitted encoders, imputers and vectorizers that see raw columns, each with these columns."""
     if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps:
-            if step in (None, "passthrough"):
-                continue
-            yield from _leaves(step, positions, names)
-            if not hasattr(step, "statistics_"):  # an imputer hands its columns on, in the same order
-                return
+        yield from _leaves_of_steps([step for _, step in estimator.steps if step not in (None, "passthrough")], view)
     elif isinstance(estimator, ColumnTransformer):
-        for name, transformer, columns in getattr(estimator, "transformers_", ()):
-            if not isinstance(transformer, str) and name != "remainder":
-                yield from _leaves(transformer, _positions(columns, names, estimator.n_features_in_), None)
+        for _, transformer, columns in getattr(estimator, "transformers_", ()):
+            if not isinstance(transformer, str):
+                yield from _leaves(transformer, view.of(_positions(columns, view.names, estimator.n_features_in_)))
     elif isinstance(estimator, FeatureUnion):
         for _, transformer in estimator.transformer_list:
             if not isinstance(transformer, str):
-                yield from _leaves(transformer, positions, names)
-    elif hasattr(estimator, "build_analyzer") or hasattr(estimator, "categories_") or hasattr(estimator, "statistics_"):
-        yield estimator, positions
+                yield from _leaves(transformer, view)
+    elif any(hasattr(estimator, attribute) for attribute in ("build_analyzer", "categories_", "statistics_")):
+        yield estimator, view
     else:
         for attribute in _INNER:
             inner = getattr(estimator, attribute, None)
             if isinstance(inner, list | np.ndarray) and len(inner):
                 inner = inner[0]
             if hasattr(inner, "fit") or hasattr(inner, "estimator"):
-                yield from _leaves(inner, positions, names)
+                yield from _leaves(inner, view)
                 return
 
 
-def _positions(columns: Any, names: list[str] | None, width: int) -> list[int]:
+def _leaves_of_steps(steps: list[Any], view: _View) -> Iterator[tuple[Any, _View]]:
+    """Go on past a step for as long as the columns stay what they were."""
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        found = list(_leaves(step, view))
+        yield from found
+        is_encoded = any(not hasattr(leaf, "statistics_") for leaf, _ in found)
+        if is_encoded or isinstance(step, ColumnTransformer | FeatureUnion):
+            return
+        widths = {getattr(each, "n_features_in_", None) for each in (step, following)} - {None}
+        if len(widths) > 1:
+            return
+
+
+def _positions(columns: Any, names: tuple[str, ...] | None, width: int) -> list[int]:
     """Resolve what a ColumnTransformer was given: names, positions, a slice, a mask, or one of them alone."""
-    if isinstance(columns, str | int):
+    every = list(range(width))
+    if isinstance(columns, str | int | np.integer):
         columns = [columns]
     if isinstance(columns, slice):
-        if isinstance(columns.start, str) or isinstance(columns.stop, str):
-            first, last = (
-                (names or []).index(end) if end is not None else None for end in (columns.start, columns.stop)
-            )
-            return list(range(width))[first : None if last is None else last + 1]
-        return list(range(width))[columns]
+        ends = [(names or ()).index(end) if isinstance(end, str) else end for end in (columns.start, columns.stop)]
+        # A slice of names includes its end, as in pandas.
+        last = ends[1] + 1 if isinstance(columns.stop, str) else ends[1]
+        return every[ends[0] : last : columns.step]
     columns = list(columns)
     if columns and isinstance(columns[0], bool | np.bool_):
-        return [position for position, taken in enumerate(columns) if taken]
-    return [(names or []).index(column) if isinstance(column, str) else int(column) for column in columns]
+        return [position for position, is_taken in enumerate(columns) if is_taken]
+    return [(names or ()).index(column) if isinstance(column, str) else every[column] for column in columns]

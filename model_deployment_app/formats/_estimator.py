@@ -63,16 +63,23 @@ class EstimatorPredictor:
         self._estimator: Any = estimator
         self._label_name = "labels" if job == "classification" else "predictions"
         self._gives_probabilities = job == "classification" and output != "label"
-        self._is_multilabel = False
+        self._is_multilabel = self._is_single = False
         self._check_job(job)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about rows that are made up
-            inputs = _inputs.discover(estimator, input_size=input_size, example=example)
-            self._table, self._witness = inputs.table, inputs.witness
-            self.signature = self._ask_outputs(inputs.specs)
+            try:
+                inputs = _inputs.discover(estimator, input_size=input_size, example=example)
+                self._table, self._witness = inputs.table, inputs.witness
+                self.signature = self._ask_outputs(inputs.specs)
+            except UnservableEstimator:
+                raise
+            except Exception as error:
+                raise UnservableEstimator(
+                    f"{_class_name(estimator)} cannot be served: {_inputs.told(error)}"
+                ) from error
 
     def warm_up(self) -> None:
-        self.predict(self._witness, [spec.name for spec in self.signature.outputs])
+        self._answer(_copied(self._witness), [spec.name for spec in self.signature.outputs])
 
     def predict(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
         """Answer *inputs* with the named *outputs* (see `Predictor`).
@@ -96,7 +103,7 @@ class EstimatorPredictor:
         if any(name.startswith("probabilities") for name in outputs):
             answers |= self._probabilities(self._estimator.predict_proba(table))
         if self._label_name in outputs:
-            answers[self._label_name] = _dense(self._estimator.predict(table))
+            answers[self._label_name] = self._labels(self._estimator.predict(table))
         rows = n_rows(inputs)
         for array in answers.values():
             if len(array) != rows:
@@ -113,9 +120,15 @@ class EstimatorPredictor:
             return {f"probabilities-{i}": np.stack([1 - p, p], axis=1) for i, p in enumerate(array.T)}
         return {"probabilities": array}
 
+    def _labels(self, answer: Any) -> np.ndarray:
+        labels = _dense(answer)
+        if self._label_name == "predictions" and labels.dtype == object:
+            labels = labels.astype(np.float64)
+        return labels[:, 0] if self._is_single and labels.ndim == 2 else labels
+
     def _refuses(self, inputs: Tensors, outputs: Collection[str]) -> bool:
         try:
-            self._answer(inputs, outputs)
+            self._answer(_copied(inputs), outputs)  # some estimators write into what they are given
         except _REFUSALS:
             return True
         return False
@@ -145,24 +158,29 @@ class EstimatorPredictor:
 
     def _ask_outputs(self, inputs: tuple[TensorSpec, ...]) -> Signature:
         """Answer the witness once, and read names, widths and classes off the answer."""
-        try:
-            labels = _dense(self._estimator.predict(self._table.build(self._witness)))
-            self._is_multilabel = labels.ndim == 2
-            asked = ["probabilities", self._label_name] if self._gives_probabilities else [self._label_name]
-            answers = self._answer(self._witness, asked)
-        except Exception as error:
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise UnservableEstimator(f"the estimator fails at predict: {reason}") from error
+        asked = [self._label_name]
+        labels = _dense(self._estimator.predict(self._table.build(_copied(self._witness))))
+        if self._gives_probabilities:
+            asked.insert(0, "probabilities")
+            probabilities = self._estimator.predict_proba(self._table.build(_copied(self._witness)))
+            # One column of labels is a column of one label, as gradient boosting libraries answer it.
+            self._is_single = labels.ndim == 2 and labels.shape[1] == 1 and not isinstance(probabilities, list)
+            self._is_multilabel = labels.ndim == 2 and not self._is_single
+        answers = self._answer(_copied(self._witness), asked)
         outputs = tuple(
             TensorSpec(name, _dtype_name(array), (None, *array.shape[1:])) for name, array in answers.items()
         )
+        if odd := [spec for spec in outputs if spec.dtype.startswith(("complex", "bytes", "void"))]:
+            raise UnservableEstimator(
+                f"{_class_name(self._estimator)} answers {odd[0].dtype}, which JSON has no word for"
+            )
         classes = self._classes(labels) if self._label_name == "labels" else ()
         expected = [(1, len(each)) for each in classes]
         given = [array.shape for name, array in answers.items() if name.startswith("probabilities")]
         if given and given != expected:
             raise UnservableEstimator(
                 f"{_class_name(self._estimator)} answers one row with probabilities of shape {given}, but its classes_ "
-                f"ask for {expected}"
+                f"ask for {expected}: set config.output: label to serve it without them"
             )
         return Signature(inputs, outputs, is_named=self._table.names is not None, classes=classes)
 
@@ -170,11 +188,15 @@ class EstimatorPredictor:
         classes = getattr(self._estimator, "classes_", None)
         if classes is None:
             return ()
-        if isinstance(classes, list):
+        if isinstance(classes, list) and any(np.ndim(each) for each in classes):
             return tuple(tuple(np.asarray(each).tolist()) for each in classes)
         if self._is_multilabel:
             return ((0, 1),) * labels.shape[1]
         return (tuple(np.asarray(classes).tolist()),)
+
+
+def _copied(tensors: Tensors) -> Tensors:
+    return {name: array.copy() for name, array in tensors.items()}
 
 
 def _dense(answer: Any) -> np.ndarray:

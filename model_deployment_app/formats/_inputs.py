@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..errors import InvalidTensor, UnservableEstimator
 from ..signature import DType, Signature, TensorSpec
-from ..tensors import Tensors
+from ..tensors import MAX_EXACT_INTEGER, Tensors
 from ._columns import Learnt, learnt
 from ._table import Table
 
@@ -25,6 +25,9 @@ _GUESSES = (0.0, 1.0, 0.5, "a")
 
 #: Wider tables are not asked column by column whether they take strings; ``config.example`` tells.
 _MAX_ASKED_COLUMNS = 256
+
+#: Of more unknown columns than these, not every mixture of numbers and strings is tried.
+_MAX_MIXED_COLUMNS = 8
 
 Accepts = Callable[[list[Any]], bool]
 
@@ -73,15 +76,17 @@ def discover(estimator: Any, *, input_size: int | None, example: Tensors | None)
         return _text(known.values[0][0], input_size, example)
     width = _width(estimator, fitted_width, input_size, names)
     labels = names or tuple(str(position) for position in range(width))
-    nones = {labels[position] for position, values in known.values.items() if any(value is None for value in values)}
-    table = Table(names, frozenset(nones))
+    table = Table(names, frozenset(labels[position] for position in known.nones))
     refusals: list[str] = []
 
     def accepts(row: list[Any]) -> bool:
+        specs = _specs(labels, [_dtype([value], is_learnt=i in known.values) for i, value in enumerate(row)])
         try:
-            estimator.predict(table.build(_one_row(labels, row)))
+            answer = np.asarray(estimator.predict(table.build(_one_row(specs, row))))
+            if answer.dtype.kind == "f" and not np.isfinite(answer).all():
+                raise ValueError("the answer is not finite")
         except Exception as error:  # noqa: BLE001 - whatever it raises, it does not take this row
-            refusals.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            refusals.append(told(error))
             return False
         return True
 
@@ -103,8 +108,17 @@ def discover(estimator: Any, *, input_size: int | None, example: Tensors | None)
     if set(dtypes) == {"float64"}:
         spec = TensorSpec("input-0", "float64", (None, width), names or ())
         return Inputs((spec,), table, {spec.name: np.array([witness], dtype=np.float64)})
-    specs = tuple(TensorSpec(label, dtype, (None,)) for label, dtype in zip(labels, dtypes, strict=True))
-    return Inputs(specs, table, _one_row(labels, witness))
+    specs = _specs(labels, dtypes)
+    return Inputs(specs, table, _one_row(specs, witness))
+
+
+def told(error: BaseException) -> str:
+    """What a model raised, for the operator: one line, and not a page of it."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+
+
+def _specs(labels: tuple[str, ...], dtypes: list[DType]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(label, dtype, (None,)) for label, dtype in zip(labels, dtypes, strict=True))
 
 
 def _width(estimator: BaseEstimator, fitted: int | None, input_size: int | None, names: tuple[str, ...] | None) -> int:
@@ -147,20 +161,17 @@ def _is_fitted(estimator: BaseEstimator) -> bool:
     return True
 
 
-def _one_row(names: tuple[str, ...], row: list[Any]) -> Tensors:
-    """One row as one array for each column; plain numbers as float64."""
-    return {
-        name: np.array([value], dtype=np.float64 if type(value) in (int, float) else object)
-        for name, value in zip(names, row, strict=True)
-    }
-
-
 def _find_witness(width: int, known: Learnt, accepts: Accepts) -> list[Any] | None:
-    """Make up one row: columns with learnt values take one of these, the others all the same guess."""
-    guesses = _GUESSES if len(known.values) < width else _GUESSES[:1]
+    """Make up one row: columns with learnt values take one of these, the others a number, or else a string."""
+    free = [position for position in range(width) if position not in known.values]
+    fillings: list[list[Any]] = [[guess] * len(free) for guess in _GUESSES]
+    if len(free) <= _MAX_MIXED_COLUMNS:
+        fillings += [list(mixed) for mixed in product((1.0, "a"), repeat=len(free))]
     picks = range(2) if known.values else range(1)
-    for guess, pick in product(guesses, picks):
-        row = [_pick(known.values[i], pick) if i in known.values else guess for i in range(width)]
+    for filling, pick in product(fillings, picks):
+        row = [_pick(known.values.get(position, [None]), pick) for position in range(width)]
+        for position, value in zip(free, filling, strict=True):
+            row[position] = value
         if accepts(row):
             return row
     return None
@@ -168,8 +179,7 @@ def _find_witness(width: int, known: Learnt, accepts: Accepts) -> list[Any] | No
 
 def _pick(values: list[Any], position: int) -> Any:
     present = [value for value in values if not _is_missing(value)] or [0.0]
-    value = present[min(position, len(present) - 1)]
-    return value.item() if isinstance(value, np.generic) else value
+    return present[min(position, len(present) - 1)]
 
 
 def _dtypes(witness: list[Any], known: Learnt, accepts: Accepts | None) -> list[DType]:
@@ -181,10 +191,38 @@ def _dtypes(witness: list[Any], known: Learnt, accepts: Accepts | None) -> list[
             other = 0.0 if isinstance(value, str) else "a"
             if accepts([*witness[:position], other, *witness[position + 1 :]]):
                 examples.append(other)
-        are_strings = {isinstance(each, str) for each in examples}
-        dtypes.append("object" if len(are_strings) == 2 else "str" if are_strings == {True} else "float64")
+        dtypes.append(_dtype(examples, is_learnt=position in known.values))
     return dtypes
+
+
+def _dtype(examples: list[Any], *, is_learnt: bool) -> DType:
+    if all(isinstance(example, str) for example in examples):
+        return "str" if examples else "float64"
+    if all(_is_number(example, is_learnt=is_learnt) for example in examples):
+        return "float64"
+    return "object"
+
+
+def _is_number(value: Any, *, is_learnt: bool) -> bool:
+    """Whether float64 stands for *value*: not for what was learnt as a Python object, nor for long integers."""
+    if is_learnt and not isinstance(value, np.generic):
+        return False
+    return not isinstance(value, str) and abs(float(value)) < MAX_EXACT_INTEGER
 
 
 def _is_missing(value: Any) -> bool:
     return value is None or value != value
+
+
+def _one_row(specs: tuple[TensorSpec, ...], row: list[Any]) -> Tensors:
+    """One row in the form of *specs*."""
+    if len(specs[0].shape) == 2:
+        return {specs[0].name: np.array([row], dtype=np.float64)}
+    return {
+        spec.name: np.array([_plain(value)], dtype=np.float64 if spec.dtype == "float64" else object)
+        for spec, value in zip(specs, row, strict=True)
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -13,6 +13,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from ..errors import ArtifactRejected
 from ..tensors import Tensors
 from ._estimator import EstimatorPredictor
+from ._inputs import told
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def unpickle(path: Path) -> Any:
         warnings.simplefilter("always")
         try:
             loaded = joblib.load(path)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a pickle is a program: it can raise anything
             raise ArtifactRejected(f"the artifact {_reason(path, error)}") from error
     for warning in caught:
         if isinstance(warning.message, InconsistentVersionWarning):
@@ -77,7 +78,7 @@ def unpickle(path: Path) -> Any:
     return loaded
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(path: Path, error: BaseException) -> str:
     with path.open("rb") as file:
         head = file.read(64)
     for magic, reason in _IMPOSTORS:
@@ -97,4 +98,4 @@ def _reason(path: Path, error: Exception) -> str:
             )
         case MemoryError():
             return "does not fit into memory: raise resources.limits.memory"
-    return f"cannot be unpickled, it is cut short, corrupt or no pickle: {type(error).__name__}: {error}"
+    return f"cannot be unpickled, it is cut short, corrupt or no pickle: {told(error)}"

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import orjson
 
-from ..errors import InvalidRequest, InvalidTensor
-from ..tensors import ROWS, Tensors, from_rows, from_values
+from ..errors import InvalidRequest, InvalidTensor, quoted
+from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors, from_rows, from_values
 
 SCALAR = {"type": ["number", "string", "null"]}
 
@@ -42,13 +42,13 @@ _anything = msgspec.json.Decoder()
 
 
 def decode_numbers(body: bytes) -> Tensors | None:
-    """The common case, straight to NumPy: nothing but equally long rows of numbers; None if it is not that."""
+    """The common case, straight to NumPy: equally long rows of numbers that float64 holds; None if it is not that."""
     try:
         instances = _numbers.decode(body).instances
         rows = np.array(instances, dtype=np.float64)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return {ROWS: rows} if rows.ndim == 2 else None
+    return {ROWS: rows} if rows.ndim == 2 and not (np.abs(rows) >= MAX_EXACT_INTEGER).any() else None
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
@@ -117,8 +117,8 @@ def _form(instance: object) -> type:
 
 def _key_faults(first: dict[str, Any], instance: dict[str, Any]) -> Iterator[str]:
     if instance.keys() != first.keys():
-        yield from (f"missing column {name!r}, which row 0 has" for name in first if name not in instance)
-        yield from (f"column {name!r}, which row 0 does not have" for name in instance if name not in first)
+        yield from (f"missing column {quoted(name)}, which row 0 has" for name in first if name not in instance)
+        yield from (f"column {quoted(name)}, which row 0 does not have" for name in instance if name not in first)
 
 
 def kind(value: object) -> str:

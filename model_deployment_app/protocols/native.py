@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..engine.revision import Revision
-from ..errors import InvalidRequest, InvalidTensor, ServingError
+from ..errors import InvalidRequest, InvalidTensor, ServingError, quoted
 from ..signature import Signature
 from ..tensors import Tensors, from_values
 from ._endpoint import Endpoint
@@ -20,8 +20,8 @@ def decode(body: bytes) -> Tensors:
             return from_instances(message["instances"])
         case ["columns"]:
             return _from_columns(message["columns"])
-    got = ", ".join(repr(key) for key in message) or "none"
-    raise InvalidRequest(f"expected one key, 'instances' or 'columns', got {got[:200]}")
+    got = ", ".join(quoted(key) for key in list(message)[:5]) or "none"
+    raise InvalidRequest(f"expected one key, 'instances' or 'columns', got {got}")
 
 
 def _from_columns(columns: object) -> Tensors:
@@ -31,9 +31,9 @@ def _from_columns(columns: object) -> Tensors:
         raise InvalidRequest("columns: expected at least one column, got none")
     for name, values in columns.items():
         if not isinstance(values, list):
-            raise InvalidTensor(f"column {name!r}: expected an array with one value a row, got {kind(values)}")
+            raise InvalidTensor(f"column {quoted(name)}: expected an array with one value a row, got {kind(values)}")
         if not values:
-            raise InvalidTensor(f"column {name!r}: expected at least one row, got none")
+            raise InvalidTensor(f"column {quoted(name)}: expected at least one row, got none")
     return {name: from_values(values) for name, values in columns.items()}
 
 

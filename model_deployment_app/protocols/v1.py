@@ -73,7 +73,7 @@ def router(dataplane: DataPlane) -> APIRouter:
         """Names of the models that this server is for."""
         return {"models": dataplane.names()}
 
-    @routes.get("/{name}")
+    @routes.get("/{name}", responses={404: {"description": "No such model"}, 503: {"description": "Not ready"}})
     async def model(name: str) -> dict[str, Any]:
         """Whether one model answers: 200, or 503 with the reason."""
         return {"name": dataplane.revision(name).name, "ready": True}

@@ -19,6 +19,8 @@ class Sum(RegressorMixin, BaseEstimator):
     def predict(self, table):
         if (table == 13).any():
             raise RuntimeError("secret words of the model")
+        if (table == 14).any():
+            raise SystemExit(3)
         return np.asarray(table).sum(axis=1)
 
 
@@ -65,6 +67,17 @@ def test_a_model_that_raises_is_a_500_that_keeps_its_words_to_the_log(serve, cap
     assert "secret" not in failed.text
     assert "secret words of the model" in caplog.text
     assert after.json()["predictions"] == [2.0]
+
+
+def test_a_model_that_exits_takes_nothing_with_it(serve):
+    [failed, after] = answers(
+        serve,
+        ("POST", "/predict", b'{"instances": [[14, 1]]}'),
+        ("POST", "/predict", b'{"instances": [[1, 1]]}'),
+    )
+
+    assert (failed.status_code, after.status_code) == (500, 200)
+    assert failed.json()["error"]["code"] == "InferenceError"
 
 
 def test_every_dialect_refuses_in_its_own_words(serve):

@@ -98,6 +98,14 @@ def test_a_class_of_a_notebook_is_named(tmp_path, monkeypatch):
         plugins.find("formats", "pkl").load(path, job="classification")
 
 
+def test_a_pickle_that_exits_is_told_of(tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"cbuiltins\nexit\n(I3\ntR.")
+
+    with pytest.raises(ArtifactRejected, match="SystemExit: 3"):
+        plugins.find("formats", "pkl").load(path, job="classification")
+
+
 def test_another_scikit_learn_is_told_of_in_the_log(tmp_path, caplog):
     path = tmp_path / "model.pkl"
     state = MODEL.__getstate__() | {"_sklearn_version": "1.2.2"}

@@ -1,0 +1,110 @@
+"""Downloads by digest: whole or not there."""
+
+import hashlib
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from model_deployment_app.artifacts._cache import Cache
+from model_deployment_app.errors import ArtifactUnavailable
+
+BYTES = b"an artifact"
+DIGEST = hashlib.sha256(BYTES).hexdigest()
+
+
+def test_what_was_added_is_found_by_its_digest(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "not" / "yet" / "there")
+
+    path = cache.add(lambda file: file.write(BYTES))
+
+    assert cache.get(DIGEST) == path
+    assert path.read_bytes() == BYTES
+
+
+def test_chunks_are_hashed_as_one_file(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+
+    def download(file) -> None:
+        for byte in BYTES:
+            file.write(bytes([byte]))
+        file.flush()
+        assert file.tell() == len(BYTES)
+
+    path = cache.add(download)
+
+    assert path.name == DIGEST
+
+
+@pytest.mark.parametrize("digest", [None, DIGEST])
+def test_an_empty_cache_holds_nothing(tmp_path: Path, digest: str | None) -> None:
+    cache = Cache(tmp_path)
+
+    found = cache.get(digest)
+
+    assert found is None
+
+
+def test_a_damaged_artifact_is_removed_and_not_returned(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    path = cache.add(lambda file: file.write(BYTES))
+    path.write_bytes(BYTES[:-1])
+
+    found = cache.get(DIGEST)
+
+    assert found is None
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_an_interrupted_download_leaves_nothing_behind(tmp_path: Path, interruption: type[BaseException]) -> None:
+    cache = Cache(tmp_path)
+
+    def download(file) -> None:
+        file.write(BYTES)
+        raise interruption
+
+    with pytest.raises(interruption):
+        cache.add(download)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_adding_the_same_artifact_twice_keeps_one_file(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+
+    first = cache.add(lambda file: file.write(BYTES))
+    second = cache.add(lambda file: file.write(BYTES))
+
+    assert first == second
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first]
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_the_next_step(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file in the folder's place")
+    cache = Cache(tmp_path / "taken")
+
+    with pytest.raises(ArtifactUnavailable, match=r"cannot be written .*MODEL_CACHE_DIR") as refusal:
+        cache.add(lambda file: file.write(BYTES))
+
+    assert str(tmp_path / "taken") in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.fixture
+def no_room() -> Iterator[None]:
+    """Files may not grow beyond four bytes: to a writer, the same as a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_not_blamed_on_the_store(tmp_path: Path, no_room: None) -> None:
+    cache = Cache(tmp_path)
+
+    with pytest.raises(ArtifactUnavailable, match=r"cannot be written .*MODEL_CACHE_DIR"):
+        cache.add(lambda file: file.write(BYTES))
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

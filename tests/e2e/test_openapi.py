@@ -1,0 +1,70 @@
+"""The server keeps to the word of its own /openapi.json, whatever is generated from it."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from .servers import Server
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+
+#: Every operation, with requests as documented; where there is a body, with others as well.
+OPERATIONS = [
+    ("POST", "/predict", POSITIVE),
+    ("POST", "/predict", NEGATIVE),
+    ("POST", "/v1/predict", POSITIVE),
+    ("POST", "/v1/predict", NEGATIVE),
+    ("POST", "/v1/models/{name}:predict", POSITIVE),
+    ("POST", "/v1/models/{name}:predict", NEGATIVE),
+    ("GET", "/v1/models", POSITIVE),
+    ("GET", "/v1/models/{name}", POSITIVE),
+    ("GET", "/health", POSITIVE),
+    ("GET", "/livez", POSITIVE),
+    ("GET", "/readyz", POSITIVE),
+]
+
+
+@pytest.fixture(scope="module")
+def schemas(servers: dict[str, Server]) -> dict[str, schemathesis.BaseSchema]:
+    """What a server of numbers and one of mixed columns document."""
+    return {name: schemathesis.openapi.from_url(f"{servers[name].url}/openapi.json") for name in ("iris", "people")}
+
+
+def test_every_documented_operation_is_tried_here(schemas: dict[str, schemathesis.BaseSchema]) -> None:
+    documented = [result.ok() for result in schemas["iris"].get_all_operations()]
+
+    assert {(operation.method.upper(), operation.path) for operation in documented} == {
+        (method, path) for method, path, _ in OPERATIONS
+    }
+
+
+@pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
+@pytest.mark.parametrize("name", ["iris", "people"])
+def test_answers_are_as_documented(
+    schemas: dict[str, schemathesis.BaseSchema], name: str, method: str, path: str, mode: GenerationMode
+) -> None:
+    cases = schemas[name][path][method].as_strategy(generation_mode=mode)
+
+    # The same examples in every run, and none kept from an earlier one.
+    @settings(max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(cases)
+    def answers_as_documented(case: schemathesis.Case) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    answers_as_documented()
