@@ -41,7 +41,7 @@ lint: install ## Check style, types, packaging and the charts of k8s_dev
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/poetry check --quiet
-	@$(MDA) lint --helm "$(HELM)"
+	@$(MDA) lint
 
 ##@ Models
 .PHONY: new-model serve require-model
