@@ -22,6 +22,9 @@ CHECKS = [
     response_schema_conformance,
 ]
 
+# Of schemathesis' own strategies, at times.
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 
 #: Every operation, with requests as documented; where there is a body, with others as well.
