@@ -62,9 +62,9 @@ def main() -> None:
     values = chart / "values.yaml"
     print(f"   mda serve --config {values.relative_to(ROOT)} --port {port}")
     with (DEMO / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            [_mda(), "serve", "--config", values, "--port", str(port)], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
-        )
+        command = [_mda(), "serve", "--config", values, "--port", str(port)]
+        # In a session of its own: Ctrl-C is for this script, which then stops the server.
+        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         seconds = _wait_until_ready(server, port)
         print(f"   ready after {seconds:.1f} s: loaded, digest verified, warmed up")

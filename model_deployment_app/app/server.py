@@ -37,9 +37,10 @@ def run(settings: Settings, *, host: str, port: int, cache_dir: Path, root_path:
     server = uvicorn.Server(
         uvicorn.Config(app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=30)
     )
-    # uvicorn raises the signal again once it has drained: a no-op here makes that end an exit status of 0.
+    # uvicorn raises the signal again once it has drained. Ignored, that ends with status 0; so does a second signal
+    # while the interpreter is on its way out.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, signal.SIG_IGN)
     try:
         server.run()
     except SystemExit:  # how uvicorn says that it cannot have the port
