@@ -49,12 +49,14 @@ lint: install ## Check style, types, packaging and the charts of k8s_dev
 new-model: install ## Render k8s_dev/NAME from chart_template (NAME=iris, any answer as VAR=…; prompts on a terminal)
 	@$(MDA) new --make-flags "$$MAKEFLAGS"
 
-# A LOCAL chart names a path in the pod: here, what `make demo` has published under the model's name stands in for it.
+# A LOCAL chart names a path in the pod. Where that is no path here, what `make demo` has published stands in for it.
 PUBLISHED = $(firstword $(wildcard .demo/store/$(MODEL)/*.joblib))
-SERVED    = $(or $(MODEL_PATH),$(PUBLISHED))
 
 serve: require-model install ## Serve MODEL from its own values.yaml ([PORT=8000] [MODEL_PATH= an artifact on this machine])
-	@$(MDA) serve --config $(CHART)/values.yaml --port $(or $(PORT),8000) $(if $(SERVED),--model-path "$(SERVED)")
+	@artifact="$(MODEL_PATH)"; in_pod=$$(sed -n 's|^ *path: "\(.*\)"$$|\1|p' $(CHART)/values.yaml); \
+	if [ -z "$$artifact" ] && [ -n "$(PUBLISHED)" ] && [ -n "$$in_pod" ] && [ ! -e "$$in_pod" ]; then \
+	  artifact="$(PUBLISHED)"; echo "$$in_pod is a path in the pod; serving what make demo has published: $$artifact"; fi; \
+	exec $(MDA) serve --config $(CHART)/values.yaml --port $(or $(PORT),8000) $${artifact:+--model-path "$$artifact"}
 
 require-model:
 	@test -n "$(MODEL)" || { echo "MODEL= is missing; k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=…)" >&2; exit 2; }
@@ -69,8 +71,7 @@ schema: install ## Write values.schema.json anew from settings.py, for chart_tem
 	@$(MDA) schema > "$(TEMPLATE_SCHEMA)"
 	@for chart in $(CHARTS); do cp "$(TEMPLATE_SCHEMA)" "$$chart/"; done
 
-constraints: ## Resolve the dependencies anew and write down the versions (then: make test)
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+constraints: install ## Resolve the dependencies anew and write down the versions (then: make test)
 	@$(VENV)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --group dev --editable '.[charts]'
 	@$(VENV)/bin/python -m pip freeze --exclude-editable > scripts/constraints.txt
 	@touch $(INSTALLED)

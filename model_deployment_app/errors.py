@@ -1,15 +1,15 @@
 """Every error this package raises, and the status a client sees.
 
     ServingError
-    ├── InvalidRequest          400  INVALID_ARGUMENT
-    │   └── InvalidTensor       422  INVALID_ARGUMENT
-    ├── ModelNotFound           404  NOT_FOUND
-    ├── MethodNotAllowed        405  UNIMPLEMENTED
-    ├── UnsupportedEncoding     415  INVALID_ARGUMENT
-    ├── InferenceError          500  INTERNAL
-    ├── ModelNotReady           503  UNAVAILABLE
+    ├── InvalidRequest          400
+    │   └── InvalidTensor       422
+    ├── ModelNotFound           404
+    ├── MethodNotAllowed        405
+    ├── UnsupportedEncoding     415
+    ├── InferenceError          500
+    ├── ModelNotReady           503
     ├── ChartError              what was asked for k8s_dev/ is refused; never reaches a client
-    └── LoadError               422  FAILED_PRECONDITION
+    └── LoadError               422
         ├── InvalidConfig       the values that were written cannot be served
         ├── ArtifactNotFound    nothing, or not exactly one artifact, at that address
         ├── ArtifactDenied      the store knows us and says no, or does not know us
@@ -36,7 +36,6 @@ class ServingError(Exception):
     """Root of the tree; its text is written for the person who has to act on it."""
 
     http_status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
-    grpc_status: ClassVar[str] = "INTERNAL"
     retry_after_s: ClassVar[int | None] = None
 
     @property
@@ -46,7 +45,6 @@ class ServingError(Exception):
 
 class InvalidRequest(ServingError):
     http_status = HTTPStatus.BAD_REQUEST
-    grpc_status = "INVALID_ARGUMENT"
 
 
 class InvalidTensor(InvalidRequest):
@@ -55,17 +53,14 @@ class InvalidTensor(InvalidRequest):
 
 class ModelNotFound(ServingError):
     http_status = HTTPStatus.NOT_FOUND
-    grpc_status = "NOT_FOUND"
 
 
 class MethodNotAllowed(ServingError):
     http_status = HTTPStatus.METHOD_NOT_ALLOWED
-    grpc_status = "UNIMPLEMENTED"
 
 
 class UnsupportedEncoding(ServingError):
     http_status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    grpc_status = "INVALID_ARGUMENT"
 
 
 class InferenceError(ServingError):
@@ -74,7 +69,6 @@ class InferenceError(ServingError):
 
 class ModelNotReady(ServingError):
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
-    grpc_status = "UNAVAILABLE"
     retry_after_s = 5
 
 
@@ -86,7 +80,6 @@ class LoadError(ServingError):
     """A model cannot be served: one line that names cause and next step."""
 
     http_status = HTTPStatus.UNPROCESSABLE_ENTITY
-    grpc_status = "FAILED_PRECONDITION"
 
 
 class InvalidConfig(LoadError):

@@ -123,9 +123,7 @@ class ModelRepository:
         artifact = artifacts.fetch(source.uri, sha256=source.sha256, project=source.project, cache_dir=self._cache_dir)
         logger.info("fetched: uri=%s sha256=%s bytes=%d", artifact.uri, artifact.sha256, artifact.size_bytes)
         if source.sha256 is None:
-            logger.warning(
-                "config.model.sha256 is not set: nothing verifies that these are the bytes that were published"
-            )
+            logger.warning("no sha256 is pinned: nothing verifies that these are the bytes that were published")
         try:
             predictor = model_format.load(artifact.path, **source.options)
             return revision.build(

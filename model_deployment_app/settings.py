@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from . import helm_yaml
@@ -38,7 +38,12 @@ class GCSModel(_Strict):
     method: Literal["GCS"]
     project_name: NonEmpty
     bucket_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
-    blob_dir: Annotated[str, Field(min_length=1, description="A blob, or a folder that holds exactly one artifact.")]
+    blob_dir: Annotated[
+        str,
+        Field(
+            pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$", description="A blob, or a folder that holds exactly one artifact."
+        ),
+    ]
     sha256: Sha256 | None = None
 
     @property
@@ -50,12 +55,14 @@ class LocalModel(_Strict):
     """An artifact on a mounted volume or on this machine."""
 
     method: Literal["LOCAL"]
-    path: Annotated[str, Field(min_length=1, description="A file, or a folder that holds exactly one artifact.")]
+    path: Annotated[
+        str, Field(pattern=r"^[^\x00-\x1f]+$", description="A file, or a folder that holds exactly one artifact.")
+    ]
     sha256: Sha256 | None = None
 
     @property
     def uri(self) -> str:
-        return Path(self.path).expanduser().absolute().as_uri()
+        return Path(self.path).absolute().as_uri()
 
 
 class _Environment(PydanticBaseSettingsSource):
@@ -96,6 +103,7 @@ class Settings(BaseSettings):
         extra="forbid",
         strict=True,
         frozen=True,
+        case_sensitive=True,
         alias_generator=to_camel,
         validate_by_alias=True,
         protected_namespaces=(),
@@ -140,6 +148,7 @@ class Settings(BaseSettings):
         int,
         Field(
             ge=1,
+            le=86_400,
             description="How long fetching, loading and warming up may take; sizes probes and deadlines.",
         ),
     ] = 300
@@ -183,10 +192,12 @@ def read(file: Path, *, model_path: Path | None = None) -> Settings:
     chart = file.parent / "Chart.yaml"
     if "name" not in document and chart.is_file():
         document["name"] = _document(chart).get("name")
-    if model_path is not None:
-        document["model"] = {"method": "LOCAL", "path": str(model_path)}
     try:
-        return Settings(**document)
+        settings = Settings(**document)
+        if model_path is None:
+            return settings
+        # Last: what is typed goes before the environment too.
+        return settings.model_copy(update={"model": LocalModel(method="LOCAL", path=str(model_path))})
     except ValidationError as error:
         faults = "; ".join(_faults(error))
         raise InvalidConfig(f"{file}: {faults}") from error
@@ -201,10 +212,12 @@ def _document(file: Path) -> dict[str, Any]:
         raise InvalidConfig(f"{file}: cannot be read: {error}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidConfig(f"{file}: not YAML: {' '.join(str(error).split())}") from error
-    if isinstance(document, dict) and isinstance(document.get("config"), dict):
-        document = document["config"]
+    where = f"{file}"
+    if isinstance(document, dict) and "config" in document:
+        where, document = f"{file}: config", document["config"]
     if not isinstance(document, dict):
-        raise InvalidConfig(f"{file}: expected a mapping with modelType, job and model, got {type(document).__name__}")
+        got = "nothing" if document is None else f"a {type(document).__name__}"
+        raise InvalidConfig(f"{where}: expected a mapping with modelType, job and model, got {got}")
     if odd := [key for key in document if not isinstance(key, str)]:
         raise InvalidConfig(f"{file}: config.{odd[0]}: unknown key")
     return document
@@ -213,8 +226,9 @@ def _document(file: Path) -> dict[str, Any]:
 def _faults(error: ValidationError) -> Iterator[str]:
     for fault in error.errors():
         # A discriminated union puts its tag into the path: model.GCS.bucketName is model.bucketName to the user.
-        path = ".".join(str(part) for part in fault["loc"] if part not in ("GCS", "LOCAL"))
-        key = ".".join(part for part in ("config", path) if part)
+        parts = [str(part) for part in fault["loc"] if part not in ("GCS", "LOCAL")]
+        variable = ENV_PREFIX + "__".join(to_snake(part).upper() for part in parts)
+        key = variable if variable in os.environ else ".".join(["config", *parts])
         match fault["type"]:
             case "extra_forbidden":
                 yield f"{key}: unknown key"

@@ -6,18 +6,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InvalidTensor, quoted
-from .tensors import ROWS, Tensors, n_rows
-
-DType = str
-
-_WORDS = {
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    str: "a string",
-    list: "an array",
-    dict: "an object",
-}
+from .tensors import ROWS, Tensors, kind, n_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +16,8 @@ class TensorSpec:
     Attributes
     ----------
     name : str
-    dtype : {"float64", "str", "object"}
-        ``object`` takes numbers and strings.
+    dtype : str
+        NumPy's name; inputs are float64, str, or object for numbers and strings.
     shape : tuple of int or None
         ``None`` is the number of rows.
     columns : tuple of str
@@ -36,7 +25,7 @@ class TensorSpec:
     """
 
     name: str
-    dtype: DType
+    dtype: str
     shape: tuple[int | None, ...]
     columns: tuple[str, ...] = ()
 
@@ -113,7 +102,7 @@ class Signature:
             return rows
         if set(tensors) == {ROWS} and not (self.is_named and self.columns == (ROWS,)):
             if not self.takes_text:
-                raise InvalidTensor(f"row 0: expected {self._width()} in an array, got {_word(tensors[ROWS][0])}")
+                raise InvalidTensor(f"row 0: expected {self._width()} in an array, got {kind(tensors[ROWS][0])}")
             return [tensors[ROWS]]
         return self._by_name(tensors)
 
@@ -149,7 +138,7 @@ class Signature:
         numbers = np.empty(len(array), dtype=np.float64)
         for row, value in enumerate(array):
             if value is not None and type(value) not in kinds:
-                raise InvalidTensor(f"row {row}, {column}: expected a number, got {_word(value)}")
+                raise InvalidTensor(f"row {row}, {column}: expected a number, got {kind(value)}")
             try:
                 numbers[row] = np.nan if value is None else value
             except OverflowError:
@@ -165,19 +154,15 @@ class Signature:
 def _strings(array: np.ndarray, column: str) -> np.ndarray:
     for row, value in enumerate(array):
         if value is not None and type(value) is not str and value == value:  # NaN stands for null
-            raise InvalidTensor(f"row {row}, {column}: expected a string, got {_word(value)}")
+            raise InvalidTensor(f"row {row}, {column}: expected a string, got {kind(value)}")
     return array
 
 
 def _scalars(array: np.ndarray, column: str) -> np.ndarray:
     for row, value in enumerate(array):
         if isinstance(value, list | dict):
-            raise InvalidTensor(f"row {row}, {column}: expected a number or a string, got {_word(value)}")
+            raise InvalidTensor(f"row {row}, {column}: expected a number or a string, got {kind(value)}")
     return array.astype(object)
-
-
-def _word(value: object) -> str:
-    return "null" if value is None else _WORDS.get(type(value), "a number")
 
 
 def _listed(names: list[str] | tuple[str, ...], at_most: int = 10) -> str:

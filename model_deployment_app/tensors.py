@@ -13,6 +13,12 @@ ROWS = "instances"
 MAX_EXACT_INTEGER = 2**53
 
 
+def kind(value: object) -> str:
+    """What a JSON value is, for a message that quotes none of it."""
+    words = {bool: "a boolean", str: "a string", list: "an array", dict: "an object", type(None): "null"}
+    return words.get(type(value), "a number")
+
+
 def n_rows(tensors: Tensors) -> int:
     return len(next(iter(tensors.values())))
 

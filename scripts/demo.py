@@ -31,6 +31,7 @@ READY_WITHIN_S = 60
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped then, too
     options = _options()
     iris = load_iris(as_frame=True)
     rows, labels = iris.data, iris.target_names[iris.target]
@@ -94,12 +95,12 @@ def main() -> None:
 
 _NEXT = f"""
 Next, with a model of your own
-   make new-model NAME=mine JOB=regression INPUT_SIZE=10 MODEL_PATH=/models/mine.joblib METHOD=LOCAL
-   make serve MODEL=mine MODEL_PATH=/where/it/is/mine.joblib        # the same values.yaml, here
-   curl -d '{{"instances": [[…]]}}' http://127.0.0.1:8000/v1/models/mine:predict
+   make new-model NAME=house JOB=regression INPUT_SIZE=10 METHOD=LOCAL MODEL_PATH=/models/house.joblib
+   make serve MODEL=house MODEL_PATH=/where/it/is/house.joblib        # the same values.yaml, here
+   curl -d '{{"instances": [[…]]}}' http://127.0.0.1:8000/v1/models/house:predict
 and on a cluster
    make new-model NAME=live METHOD=GCS PROJECT_NAME=… BUCKET_NAME=… BLOB_DIR=models/live
-   helm upgrade --install live k8s_dev/live --namespace model-serving --create-namespace --wait
+   helm upgrade --install live k8s_dev/live --namespace model-serving --create-namespace --wait --timeout 8m
    helm test live --namespace model-serving
 This demo's chart, store and log are in .demo/; KEEP=1 make demo keeps the server up, make serve MODEL={NAME} starts
 it from the committed chart k8s_dev/{NAME}."""

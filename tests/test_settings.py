@@ -56,7 +56,9 @@ def test_a_local_path_may_hold_blanks_and_non_ascii(config):
     assert settings.model.uri == "file:///models/%C3%A9t%C3%A9%201.joblib"
 
 
-def test_a_model_path_takes_the_place_of_the_model(config, tmp_path):
+def test_a_model_path_takes_the_place_of_the_model(config, tmp_path, monkeypatch):
+    monkeypatch.setenv("MDA_MODEL__SHA256", "1" * 64)
+
     settings = read(config({**LOCAL, "model": {**GCS, "sha256": "0" * 64}}), model_path=tmp_path / "own.joblib")
 
     assert settings.model.path == str(tmp_path / "own.joblib")
@@ -67,6 +69,12 @@ def test_a_model_path_takes_the_place_of_the_model(config, tmp_path):
     ("change", "line"),
     [
         ({"modelTyp": "pkl"}, "config.modelTyp: unknown key"),
+        ({"inputsize": 4}, "config.inputsize: unknown key"),
+        ({"logLEVEL": "debug"}, "config.logLEVEL: unknown key"),
+        ({"model": {"method": "LOCAL", "path": "/a\0b"}}, "config.model.path: string should match pattern"),
+        ({"model": {"method": "LOCAL", "path": "/a\nb"}}, "config.model.path: string should match pattern"),
+        ({"model": {**GCS, "blobDir": "/"}}, "config.model.blobDir: string should match pattern"),
+        ({"startupSeconds": 10**6}, "config.startupSeconds: input should be less"),
         ({"model": {**GCS, "bucket": "b"}}, "config.model.bucket: unknown key"),
         ({"model": {"method": "LOCAL"}}, "config.model.path: missing"),
         ({"model": {"method": "S3"}}, "config.model.method: expected one of 'GCS', 'LOCAL', got 'S3'"),
@@ -104,7 +112,20 @@ def test_all_faults_are_told_at_once_in_one_line(config):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1, 2]", "a: [", "just words", "config: 3", "\x00", "&a [*a]", "{1: 2}", "{model: {1: 2}}"]
+    "text",
+    [
+        "",
+        "[1, 2]",
+        "a: [",
+        "just words",
+        "config: 3",
+        "config:",
+        "config: []",
+        "\x00",
+        "&a [*a]",
+        "{1: 2}",
+        "{model: {1: 2}}",
+    ],
 )
 def test_what_is_no_config_is_refused_in_one_line(config, text):
     with pytest.raises(InvalidConfig) as raised:
@@ -155,7 +176,7 @@ def test_a_wrong_environment_variable_is_refused(config, monkeypatch, variables)
     for name, text in variables.items():
         monkeypatch.setenv(name, text)
 
-    with pytest.raises(InvalidConfig):
+    with pytest.raises(InvalidConfig, match=r"MDA_|config\.name"):
         read(config(LOCAL))
 
 

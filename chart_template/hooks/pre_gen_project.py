@@ -86,6 +86,8 @@ RULES: dict[str, tuple[Check, str]] = {
     "ingress_path": (matching(r"/|(/[A-Za-z0-9._~:@-]+)+"), "an absolute path without a slash at the end"),
     "gpu_count": (POSITIVE, "a positive integer"),
 }
+# First parts of the server's own paths, which an Ingress path would hide.
+ROUTES = {"predict", "v1", "health", "livez", "readyz", "docs", "openapi.json"}
 UNUSED = {"GCS": {"model_path"}, "LOCAL": {"project_name", "bucket_name", "blob_dir"}}
 
 
@@ -98,6 +100,8 @@ def faults(answers: dict[str, str]) -> list[str]:
     ]
     if answers["model_claim"] and answers["model_volume"]:
         lines.append("model_volume: only one of model_claim and model_volume can be mounted at /models")
+    if answers["ingress_path"].strip("/").split("/")[0] in ROUTES:
+        lines.append(f"ingress_path: the server has routes of its own under {answers['ingress_path']!r}; choose another")
     if answers["node_port"] and answers["service_type"] == "ClusterIP":
         lines.append("node_port: a Service of type ClusterIP has none; choose another service_type")
     return lines

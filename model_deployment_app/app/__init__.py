@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 
 from .. import plugins
 from ..dataplane import DataPlane
@@ -58,6 +59,7 @@ def create_app(
         if hasattr(dialect, "router"):
             app.include_router(dialect.router(dataplane))
     app.add_exception_handler(ServingError, health.refuse)
+    app.add_exception_handler(HTTPException, health.refuse_path)
     app.add_middleware(PredictLane, endpoints=endpoints, dataplane=dataplane)
     app.add_middleware(PathPrefix, prefix=root_path)
     openapi.describe(app, endpoints, example=settings.example)

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from ..errors import ModelNotReady, ServingError
 from ..repository import ModelRepository
@@ -46,6 +47,12 @@ def router(repository: ModelRepository, *, app_version: str) -> APIRouter:
         }
 
     return routes
+
+
+async def refuse_path(_: Request, error: Exception) -> Response:
+    """The body for a path or a method that there is not."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
 
 
 async def refuse(_: Request, error: Exception) -> Response:

@@ -40,14 +40,10 @@ class PredictLane:
             await self._app(scope, receive, send)
             return
         endpoint, name = found
-        if scope["method"] != "POST":
-            refusal = MethodNotAllowed(f"{scope['method']} is not for this path: use POST")
-            status, body, headers = refusal.http_status, endpoint.error(refusal), [(b"allow", b"POST")]
-        else:
-            request = await _body(receive)
-            if request is None:
-                return
-            status, body, headers = await self._answer(endpoint, name, scope, request)
+        request = await _body(receive)  # also of what is refused: the next request on the connection comes behind it
+        if request is None:
+            return
+        status, body, headers = await self._answer(endpoint, name, scope, request)
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -63,7 +59,11 @@ class PredictLane:
 
     async def _answer(self, endpoint: Endpoint, name: str | None, scope: Scope, request: bytes) -> Answer:
         """The one place on this lane where an error becomes a status and a body."""
+        headers = []
         try:
+            if scope["method"] != "POST":
+                headers.append((b"allow", b"POST"))
+                raise MethodNotAllowed(f"{scope['method']} is not for this path: use POST")
             _require_plain(scope)
             inputs = endpoint.decode(request)
             revision, outputs = await self._dataplane.predict(name, inputs, endpoint.wanted)
@@ -73,7 +73,8 @@ class PredictLane:
         except Exception:
             logger.exception("a request failed in a way that nobody foresaw")
             failure = InferenceError("the server failed; its log has the reason")
-        headers = [] if failure.retry_after_s is None else [(b"retry-after", str(failure.retry_after_s).encode())]
+        if failure.retry_after_s is not None:
+            headers.append((b"retry-after", str(failure.retry_after_s).encode()))
         return failure.http_status, endpoint.error(failure), headers
 
 
@@ -91,5 +92,5 @@ async def _body(receive: Receive) -> bytes | None:
 
 def _require_plain(scope: Scope) -> None:
     for key, value in scope["headers"]:
-        if key == b"content-encoding" and value.lower() != b"identity":
+        if key == b"content-encoding" and value.lower() not in (b"", b"identity"):
             raise UnsupportedEncoding("the body is compressed: send it without Content-Encoding")

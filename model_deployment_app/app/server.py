@@ -34,24 +34,29 @@ def run(settings: Settings, *, host: str, port: int, cache_dir: Path, root_path:
         server.should_exit = True
 
     app = create_app(settings, cache_dir=cache_dir, on_refusal=refuse, root_path=root_path)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=30)
-    )
-    # uvicorn raises the signal again once it has drained. Ignored, that ends with status 0; so does a second signal
-    # while the interpreter is on its way out.
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_config=None, server_header=False))
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # Before uvicorn's own handlers are in place, and when it raises the signal again once it has drained.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, stop)
     try:
         server.run()
-    except SystemExit:  # how uvicorn says that it cannot have the port
+    except SystemExit:  # how uvicorn says that it cannot have the port; its own line above has the system's reason
         report(InvalidConfig(f"{host}:{port} cannot be listened on; if another process has it, give another --port"))
         return 1
+    finally:
+        # A second signal while the interpreter is on its way out changes nothing.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
     return 1 if refusals else 0
 
 
 def report(error: ServingError) -> None:
     """Say in one line, on standard error and in the termination log, why this server ends."""
-    line = f"mda: {error.code}: {error}"
+    line = f"mda: {error.code}: {' '.join(str(error).split())}"
     sys.stderr.write(line + "\n")
     path = Path(os.environ.get("TERMINATION_LOG", TERMINATION_LOG))
     if path.exists():

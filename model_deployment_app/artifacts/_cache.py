@@ -23,18 +23,22 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "sha256"
 
-    def get(self, sha256: str | None) -> Path | None:
+    def get(self, sha256: str) -> Path | None:
         """The artifact of that digest, if it is here and undamaged; a damaged one is removed."""
-        if sha256 is None or not (path := self._folder / sha256).is_file():
+        if not (path := self._folder / sha256).is_file():
             return None
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
-                return path
+        if digest_of(path) == sha256:
+            return path
         path.unlink(missing_ok=True)
         return None
 
-    def add(self, download: Callable[[Any], None]) -> Path:
+    def add(self, download: Callable[[Any], None]) -> tuple[Path, str]:
         """Keep what *download* writes to the file it is given; its own errors pass through.
+
+        Returns
+        -------
+        path : Path
+        sha256 : str
 
         Raises
         ------
@@ -51,14 +55,21 @@ class Cache:
             with _disk(self._folder):
                 file.flush()
                 os.fsync(file.fileno())
+                digest = hashing.sha256.hexdigest()
                 # Last and at once: nobody ever sees a part of an artifact under its digest.
-                return part.rename(self._folder / hashing.sha256.hexdigest())
+                return part.rename(self._folder / digest), digest
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         finally:
             with suppress(OSError):  # of bytes that a full disk has refused already
                 file.close()
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _HashingFile:

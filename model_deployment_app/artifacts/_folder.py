@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ..errors import ArtifactNotFound
 
 #: What lies beside models and is none.
-_COMPANIONS = (".json", ".md", ".txt", ".yaml", ".yml", ".csv", ".html", ".log", ".png")
+_COMPANIONS = (".json", ".md", ".txt", ".yaml", ".yml", ".csv", ".html", ".log", ".png", ".sha256")
 
 
 def only_artifact(folder: str, names: Iterable[str]) -> str:

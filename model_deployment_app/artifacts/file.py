@@ -4,23 +4,24 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ..errors import ArtifactDenied, ArtifactNotFound
-from ._cache import Cache
+from ..errors import ArtifactDenied, ArtifactNotFound, ArtifactUnavailable
+from ._cache import Cache, digest_of
 from ._folder import only_artifact
 
 
-def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> Path:
-    """Resolve *uri* to a readable file (see `artifacts.fetch`)."""
+def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> tuple[Path, str]:
+    """Resolve *uri* to a file, and read it for its digest (see `artifacts.fetch`)."""
     path = Path(unquote(urlsplit(uri).path))
     try:
         if path.is_dir():
             path = path / only_artifact(str(path), (entry.name for entry in path.iterdir() if entry.is_file()))
-        with path.open("rb"):
-            return path
-    except FileNotFoundError:
+        return path, digest_of(path)
+    except (FileNotFoundError, NotADirectoryError):
         raise ArtifactNotFound(f"{path}: no such file or folder; {_what_is_there(path)}") from None
-    except OSError as error:
-        raise ArtifactDenied(f"{path}: cannot be read ({error.strerror}): check its owner, mode and mount") from error
+    except PermissionError as error:
+        raise ArtifactDenied(f"{path}: cannot be read ({error.strerror}): check its owner and mode") from error
+    except OSError as error:  # of a volume that does not answer, such as a stale NFS handle
+        raise ArtifactUnavailable(f"{path}: cannot be read ({error.strerror}): check the volume") from error
 
 
 def _what_is_there(path: Path) -> str:

@@ -21,10 +21,10 @@ from ._folder import only_artifact
 _ONCE: dict[str, Any] = {"timeout": (5.0, 30.0), "retry": None}
 
 
-def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> Path:
+def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> tuple[Path, str]:
     """Download *uri*, unless the cache holds *sha256* (see `artifacts.fetch`)."""
-    if (cached := cache.get(sha256)) is not None:
-        return cached
+    if sha256 is not None and (cached := cache.get(sha256)) is not None:
+        return cached, sha256
     parts = urlsplit(uri)
     bucket_name, blob_name = parts.netloc, parts.path.strip("/")
     with _translated(uri, project):

@@ -15,16 +15,23 @@ def lint(
     helm: Annotated[str, typer.Option(envvar="HELM", help="The helm to lint with.")] = "helm",
 ) -> None:
     """Lint every chart with helm, and find paths and ports that two of them take."""
+    if not charts.is_dir():
+        raise ChartError(f"{charts}: no such folder; run this in the root of the repository, or name the folder")
     faults = clashes.find(charts)
     found = sorted(file.parent for file in charts.glob("*/Chart.yaml"))
     for chart in found:
-        try:
-            result = subprocess.run([helm, "lint", "--strict", str(chart)], capture_output=True, text=True)
-        except OSError as error:
-            raise ChartError(f"{helm} cannot be run ({error.strerror}): install helm, or run `make install`") from error
-        if result.returncode:
-            faults += [f"{chart}: {line}" for line in result.stdout.splitlines() if line.startswith(("[ERROR]", "- "))]
-            faults = faults or [f"{chart}: {result.stderr.strip() or result.stdout.strip()}"]
+        faults += _faults(chart, helm)
     if faults:
         raise ChartError("\n".join(faults))
     print(f"{len(found)} chart{'' if len(found) == 1 else 's'} in {charts}: no faults")
+
+
+def _faults(chart: Path, helm: str) -> list[str]:
+    try:
+        result = subprocess.run([helm, "lint", "--strict", str(chart)], capture_output=True, text=True)
+    except OSError as error:
+        raise ChartError(f"{helm} cannot be run ({error.strerror}): install helm, or run `make install`") from error
+    if not result.returncode:
+        return []
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("[ERROR]", "- "))]
+    return [f"{chart}: {line}" for line in lines or [result.stderr.strip() or result.stdout.strip()]]

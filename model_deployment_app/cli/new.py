@@ -25,10 +25,16 @@ def new(
 ) -> None:
     """Render the Helm chart of a new model."""
     answers = makeflags.answers(make_flags, questions(template))
-    answers |= dict(_pair(setting) for setting in settings or [])
+    typed = dict(_pair(setting) for setting in settings or [])
+    answers |= typed
+    no_input = yes or not sys.stdin.isatty()
+    if name is not None and answers.get("model_name", name) != name and "model_name" in typed:
+        raise ChartError(f"model_name: {name} and {answers['model_name']} were both given")
     if name is not None:
         answers["model_name"] = name
-    chart = render(answers, template=template, into=into, no_input=yes or not sys.stdin.isatty())
+    if no_input and "model_name" not in answers:
+        raise ChartError("model_name: missing; give NAME= to make new-model, or a name to mda new")
+    chart = render(answers, template=template, into=into, no_input=no_input)
     print(f"{chart} is written. Next:")
     print(f"  edit {chart / 'values.yaml'}")
     print(f"  helm lint --strict {chart}")

@@ -1,6 +1,7 @@
 """``mda smoke``: one look at a running server, from outside; what ``helm test`` runs in the cluster."""
 
 import json
+from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
@@ -39,11 +40,11 @@ def smoke(
 
 
 def _get(url: str, body: bytes | None = None) -> Any:
-    request = Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
+        request = Request(url, data=body, headers={"Content-Type": "application/json"})
         with urlopen(request, timeout=TIMEOUT_S) as response:
             return json.load(response)
     except HTTPError as error:
         raise ModelNotReady(f"{url} answered {error.code}: {error.read(500).decode(errors='replace')}") from error
-    except (URLError, OSError) as error:
+    except (URLError, OSError, HTTPException, ValueError) as error:  # ValueError: no URL, or no JSON behind it
         raise ModelNotReady(f"{url} does not answer: {getattr(error, 'reason', error)}") from error

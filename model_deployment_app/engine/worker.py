@@ -5,7 +5,7 @@ import logging
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
-from ..errors import InferenceError, ServingError
+from ..errors import InferenceError, InvalidRequest
 from ..predictor import Predictor
 from ..tensors import Tensors
 
@@ -29,11 +29,14 @@ class Worker:
         InferenceError
             If the model raises anything else; its own words are logged, not sent.
         """
-        loop = asyncio.get_running_loop()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, inputs, outputs)
+
+    def _predict(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
+        # On the thread: not every exception can cross to the loop. A StopIteration would hang the request for ever.
         try:
-            return await loop.run_in_executor(self._thread, self._predictor.predict, inputs, outputs)
-        except ServingError as error:
-            logger.debug("the model refused a value", exc_info=error)  # debug: its words may quote the value
+            return self._predictor.predict(inputs, outputs)
+        except InvalidRequest:
+            logger.debug("the model refused a value", exc_info=True)  # debug: its words may quote the value
             raise
         except (Exception, SystemExit) as error:
             logger.exception("the model raised %s", type(error).__name__)

@@ -1,6 +1,7 @@
 """What the fitted transformers inside an estimator have learnt of its columns."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,7 @@ _INNER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Learnt:
     """What is known of the columns, by position.
 
@@ -66,27 +67,45 @@ class _View:
 
 
 def learnt(estimator: Any, names: tuple[str, ...] | None) -> Learnt:
-    """Walk to whatever sees the raw columns first: through pipelines, column transformers and meta-estimators."""
-    values: dict[int, list[Any]] = {}
-    nones: set[int] = set()
-    is_text = False
-    for leaf, view in _leaves(estimator, _View(names)):
-        if hasattr(leaf, "build_analyzer"):
-            is_text |= view.positions is None
-            word = next(iter(getattr(leaf, "vocabulary_", None) or ["text"]))
-            values[view.outer(0)] = [word]
-        elif (categories := getattr(leaf, "categories_", None)) is not None:
-            for column, known in enumerate(categories):
-                values[view.outer(column)] = list(known)
-                if any(value is None for value in known):
-                    nones.add(view.outer(column))
-        else:
-            for column, filled in enumerate(leaf.statistics_):
-                if isinstance(filled, str):
-                    values.setdefault(view.outer(column), [filled])
-                if leaf.missing_values is None:
-                    nones.add(view.outer(column))
-    return Learnt(values, nones, is_text)
+    """Walk to whatever sees the raw columns first: through pipelines, column transformers and meta-estimators.
+
+    A transformer of somebody's own may look like one of scikit-learn's and be none: the walk ends there.
+    """
+    known = Learnt()
+    with suppress(Exception):
+        for leaf, view in _leaves(estimator, _View(names)):
+            _note(known, leaf, view)
+    return known
+
+
+def _note(known: Learnt, leaf: Any, view: _View) -> None:
+    if _is_vectorizer(leaf):
+        known.is_text |= view.positions is None
+        known.values[view.outer(0)] = [next(iter(getattr(leaf, "vocabulary_", None) or ["text"]))]
+    elif _is_encoder(leaf):
+        for column, values in enumerate(leaf.categories_):
+            known.values[view.outer(column)] = list(values)
+            if any(value is None for value in values):
+                known.nones.add(view.outer(column))
+    else:
+        for column, filled in enumerate(leaf.statistics_):
+            if isinstance(filled, str):
+                known.values.setdefault(view.outer(column), [filled])
+            if leaf.missing_values is None:
+                known.nones.add(view.outer(column))
+
+
+def _is_vectorizer(estimator: Any) -> bool:
+    return hasattr(estimator, "build_analyzer")
+
+
+def _is_encoder(estimator: Any) -> bool:
+    categories = getattr(estimator, "categories_", None)
+    return isinstance(categories, list) and all(isinstance(column, np.ndarray) for column in categories)
+
+
+def _is_imputer(estimator: Any) -> bool:
+    return isinstance(getattr(estimator, "statistics_", None), np.ndarray) and hasattr(estimator, "missing_values")
 
 
 def _leaves(estimator: Any, view: _View) -> Iterator[tuple[Any, _View]]:
@@ -101,7 +120,7 @@ def _leaves(estimator: Any, view: _View) -> Iterator[tuple[Any, _View]]:
         for _, transformer in estimator.transformer_list:
             if not isinstance(transformer, str):
                 yield from _leaves(transformer, view)
-    elif any(hasattr(estimator, attribute) for attribute in ("build_analyzer", "categories_", "statistics_")):
+    elif _is_vectorizer(estimator) or _is_encoder(estimator) or _is_imputer(estimator):
         yield estimator, view
     else:
         for attribute in _INNER:
@@ -118,7 +137,7 @@ def _leaves_of_steps(steps: list[Any], view: _View) -> Iterator[tuple[Any, _View
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         found = list(_leaves(step, view))
         yield from found
-        is_encoded = any(not hasattr(leaf, "statistics_") for leaf, _ in found)
+        is_encoded = any(not _is_imputer(leaf) for leaf, _ in found)
         if is_encoded or isinstance(step, ColumnTransformer | FeatureUnion):
             return
         widths = {getattr(each, "n_features_in_", None) for each in (step, following)} - {None}

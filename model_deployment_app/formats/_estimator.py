@@ -14,7 +14,7 @@ from . import _inputs
 from ._diagnosis import find_fault
 
 #: What estimators raise at values that they do not take. Anything else is the model's own failure.
-_REFUSALS = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
+_REFUSALS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
 
 Job = Literal["classification", "regression"]
 Output = Literal["probabilities", "label"]

@@ -15,8 +15,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ..errors import InvalidTensor, UnservableEstimator
-from ..signature import DType, Signature, TensorSpec
-from ..tensors import MAX_EXACT_INTEGER, Tensors
+from ..signature import Signature, TensorSpec
+from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors
 from ._columns import Learnt, learnt
 from ._table import Table
 
@@ -68,12 +68,13 @@ def discover(estimator: Any, *, input_size: int | None, example: Tensors | None)
     UnservableEstimator
         If *estimator* is not fitted, contradicts *input_size*, or answers no row that can be made up.
     """
-    names = getattr(estimator, "feature_names_in_", None)
-    names = None if names is None else tuple(str(name) for name in names)
+    names = _names(estimator, example)
     known = learnt(estimator, names)
     fitted_width = getattr(estimator, "n_features_in_", None)
     if known.is_text and fitted_width is None:
         return _text(known.values[0][0], input_size, example)
+    if fitted_width is None and names is not None:
+        fitted_width = len(names)
     width = _width(estimator, fitted_width, input_size, names)
     labels = names or tuple(str(position) for position in range(width))
     table = Table(names, frozenset(labels[position] for position in known.nones))
@@ -117,8 +118,18 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 
-def _specs(labels: tuple[str, ...], dtypes: list[DType]) -> tuple[TensorSpec, ...]:
+def _specs(labels: tuple[str, ...], dtypes: list[str]) -> tuple[TensorSpec, ...]:
     return tuple(TensorSpec(label, dtype, (None,)) for label, dtype in zip(labels, dtypes, strict=True))
+
+
+def _names(estimator: Any, example: Tensors | None) -> tuple[str, ...] | None:
+    """What the estimator calls its columns; a transformer of somebody's own may not tell, but the example does."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None:
+        return tuple(str(name) for name in names)
+    if hasattr(estimator, "n_features_in_") or example is None or ROWS in example:
+        return None
+    return tuple(example)
 
 
 def _width(estimator: BaseEstimator, fitted: int | None, input_size: int | None, names: tuple[str, ...] | None) -> int:
@@ -126,7 +137,10 @@ def _width(estimator: BaseEstimator, fitted: int | None, input_size: int | None,
         raise UnservableEstimator(f"{type(estimator).__name__} is not fitted: call fit before you save it")
     width = fitted or input_size
     if width is None:
-        raise UnservableEstimator(f"{type(estimator).__name__} has no n_features_in_: set config.inputSize")
+        raise UnservableEstimator(
+            f"{type(estimator).__name__} does not tell how many columns it takes: set config.inputSize, or give a row "
+            "as config.example"
+        )
     if input_size not in (None, width):
         names_hint = f" ({', '.join(names[:20])})" if names else ""
         raise UnservableEstimator(
@@ -182,9 +196,9 @@ def _pick(values: list[Any], position: int) -> Any:
     return present[min(position, len(present) - 1)]
 
 
-def _dtypes(witness: list[Any], known: Learnt, accepts: Accepts | None) -> list[DType]:
+def _dtypes(witness: list[Any], known: Learnt, accepts: Accepts | None) -> list[str]:
     """What each column takes: *known* decides, then *accepts* (None: do not ask), then the witness."""
-    dtypes: list[DType] = []
+    dtypes: list[str] = []
     for position, value in enumerate(witness):
         examples = [each for each in known.values.get(position, [value]) if not _is_missing(each)]
         if position not in known.values and accepts is not None:
@@ -195,7 +209,7 @@ def _dtypes(witness: list[Any], known: Learnt, accepts: Accepts | None) -> list[
     return dtypes
 
 
-def _dtype(examples: list[Any], *, is_learnt: bool) -> DType:
+def _dtype(examples: list[Any], *, is_learnt: bool) -> str:
     if all(isinstance(example, str) for example in examples):
         return "str" if examples else "float64"
     if all(_is_number(example, is_learnt=is_learnt) for example in examples):

@@ -4,7 +4,7 @@ import logging
 import re
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import joblib
 import sklearn
@@ -12,7 +12,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from ..errors import ArtifactRejected
 from ..tensors import Tensors
-from ._estimator import EstimatorPredictor
+from ._estimator import EstimatorPredictor, Job, Output
 from ._inputs import told
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ _IMPOSTORS = (
 def load(
     path: Path,
     *,
-    job: Literal["classification", "regression"],
-    output: Literal["probabilities", "label"] | None = None,
+    job: Job,
+    output: Output | None = None,
     input_size: int | None = None,
     example: Tensors | None = None,
 ) -> EstimatorPredictor:
@@ -85,7 +85,7 @@ def _reason(path: Path, error: BaseException) -> str:
         if head.startswith(magic) if magic else not head:
             return reason
     match error:
-        case ModuleNotFoundError():
+        case ModuleNotFoundError() if (error.name or "").replace(".", "_").isidentifier():
             return (
                 f"needs the Python module {error.name!r}: install it into the image, at the version it was saved with"
             )

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from ..errors import InvalidRequest, InvalidTensor, quoted
-from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors, from_rows, from_values
+from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors, from_rows, from_values, kind
 
 SCALAR = {"type": ["number", "string", "null"]}
 
@@ -62,11 +62,19 @@ def decode_object(body: bytes) -> dict[str, Any]:
     try:
         message = _anything.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = str(error).removeprefix("JSON is malformed: ")
-        raise InvalidRequest(f"the body is not JSON: {reason}" if body else "the body is empty") from error
+        raise InvalidRequest(_not_json(body, str(error))) from error
     if not isinstance(message, dict):
         raise InvalidRequest(f'expected an object such as {{"instances": [[…]]}}, got {kind(message)}')
     return message
+
+
+def _not_json(body: bytes, reason: str) -> str:
+    if not body:
+        return "the body is empty"
+    if "out of range" in reason:
+        return "the body holds a number beyond float64"
+    hint = " (NaN and Infinity are not; null is a missing value)" if b"NaN" in body or b"Infinity" in body else ""
+    return f"the body is not JSON{hint}: {reason.removeprefix('JSON is malformed: ')}"
 
 
 def from_instances(instances: object) -> Tensors:
@@ -119,12 +127,6 @@ def _key_faults(first: dict[str, Any], instance: dict[str, Any]) -> Iterator[str
     if instance.keys() != first.keys():
         yield from (f"missing column {quoted(name)}, which row 0 has" for name in first if name not in instance)
         yield from (f"column {quoted(name)}, which row 0 does not have" for name in instance if name not in first)
-
-
-def kind(value: object) -> str:
-    """What a JSON value is, for a message that quotes none of it."""
-    words = {bool: "a boolean", str: "a string", list: "an array", dict: "an object", type(None): "null"}
-    return words.get(type(value), "a number")
 
 
 def as_json(array: np.ndarray) -> Any:

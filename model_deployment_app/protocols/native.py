@@ -5,9 +5,9 @@ from typing import Any
 from ..engine.revision import Revision
 from ..errors import InvalidRequest, InvalidTensor, ServingError, quoted
 from ..signature import Signature
-from ..tensors import Tensors, from_values
+from ..tensors import Tensors, from_values, kind
 from ._endpoint import Endpoint
-from ._instances import REQUEST, SCALAR, as_json, decode_numbers, decode_object, dumps, from_instances, kind
+from ._instances import REQUEST, SCALAR, as_json, decode_numbers, decode_object, dumps, from_instances
 
 
 def decode(body: bytes) -> Tensors:

@@ -21,6 +21,8 @@ class Sum(RegressorMixin, BaseEstimator):
             raise RuntimeError("secret words of the model")
         if (table == 14).any():
             raise SystemExit(3)
+        if (table == 15).any():
+            raise StopIteration
         return np.asarray(table).sum(axis=1)
 
 
@@ -69,10 +71,11 @@ def test_a_model_that_raises_is_a_500_that_keeps_its_words_to_the_log(serve, cap
     assert after.json()["predictions"] == [2.0]
 
 
-def test_a_model_that_exits_takes_nothing_with_it(serve):
+@pytest.mark.parametrize("trigger", [14, 15])
+def test_a_model_that_exits_or_stops_takes_nothing_with_it(serve, trigger):
     [failed, after] = answers(
         serve,
-        ("POST", "/predict", b'{"instances": [[14, 1]]}'),
+        ("POST", "/predict", b'{"instances": [[%d, 1]]}' % trigger),
         ("POST", "/predict", b'{"instances": [[1, 1]]}'),
     )
 
@@ -117,6 +120,22 @@ def test_a_compressed_body_is_refused_and_not_guessed(serve):
 
     assert answer.status_code == 415
     assert "send it without Content-Encoding" in answer.text
+
+
+def test_an_empty_content_encoding_is_none(serve):
+    async def ask():
+        async with serve() as http:
+            return await http.post("/predict", content=b'{"instances": [[1, 2]]}', headers={"Content-Encoding": ""})
+
+    assert asyncio.run(ask()).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/health", 405)])
+def test_a_path_that_there_is_not_is_refused_like_all_else(serve, method, path, status):
+    [answer] = answers(serve, (method, path, b""))
+
+    assert answer.status_code == status
+    assert list(answer.json()) == ["error"]
 
 
 def test_health_names_the_models_and_the_version(serve):

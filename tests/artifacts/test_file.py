@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model_deployment_app import artifacts
-from model_deployment_app.errors import ArtifactDenied, ArtifactNotFound, ArtifactRejected, LoadError
+from model_deployment_app.errors import ArtifactNotFound, ArtifactRejected, LoadError
 
 BYTES = b"an artifact"
 
@@ -91,9 +91,9 @@ def test_a_missing_volume_is_told_from_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(folder: Path, tmp_path: Path) -> None:
-    line = refusal(folder / "iris.joblib" / "iris.joblib", tmp_path / "cache", ArtifactDenied)
+    line = refusal(folder / "iris.joblib" / "iris.joblib", tmp_path / "cache", ArtifactNotFound)
 
-    assert "cannot be read" in line
+    assert "no such file or folder" in line
 
 
 def test_a_dangling_link_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -122,6 +122,13 @@ def test_a_bad_answer_is_refused_by_name(faults: Callable[[dict[str, str]], list
     assert lines[0].endswith(f"got {answer!r}")
 
 
+@pytest.mark.parametrize("path", ["/predict", "/v1", "/v1/iris", "/readyz", "/docs/x"])
+def test_an_ingress_path_does_not_hide_a_route(faults: Callable[[dict[str, str]], list[str]], path: str) -> None:
+    [line] = faults(GOOD | {"ingress_path": path})
+
+    assert line.startswith("ingress_path: the server has routes of its own")
+
+
 @pytest.mark.parametrize("path", ["", "models/iris.joblib", "~/iris.joblib"])
 def test_a_local_model_needs_an_absolute_path(faults: Callable[[dict[str, str]], list[str]], path: str) -> None:
     assert faults(GOOD | LOCAL | {"model_path": path}) == [f"model_path: expected an absolute path, got {path!r}"]

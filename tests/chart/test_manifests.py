@@ -108,7 +108,7 @@ def test_the_five_founding_sections_are_enough(render: Callable[..., Any], chart
     [
         ({"podSecurityContext": {"runAsUser": 1000650000}}, "runAsUser: 1000650000"),
         ({"terminationGracePeriodSeconds": 1000000}, "terminationGracePeriodSeconds: 1000000"),
-        ({"config": {"startupSeconds": 5000000}}, "progressDeadlineSeconds: 5000120"),
+        ({"config": {"startupSeconds": 86400}}, "progressDeadlineSeconds: 86520"),
         ({"config": {"inputSize": 1000000}}, '"inputSize": 1000000'),
         ({"resources": {"limits": {"memory": 4294967296}}}, "memory: 4294967296"),
     ],

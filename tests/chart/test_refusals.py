@@ -23,6 +23,12 @@ import pytest
         ({"terminationGracePeriodSeconds": 10}, "terminationGracePeriodSeconds: 10 leaves no time"),
         ({"preStopSeconds": 60}, "terminationGracePeriodSeconds: 60 leaves no time"),
         (
+            {"ingress": {"enabled": True, "hosts": [{"paths": [{"path": "/iris"}, {"path": "/v1/iris"}]}]}},
+            "ingress.hosts: the server has routes of its own under /v1/iris",
+        ),
+        ({"podAnnotations": {"checksum/config": "x"}}, "podAnnotations: checksum/config is the chart's own"),
+        ({"modelVolume": {"mountPath": "/tmp"}}, "modelVolume.mountPath: /tmp is mounted already"),
+        (
             {"podLabels": {"app.kubernetes.io/name": "x"}},
             "podLabels: app.kubernetes.io/name is what the Service selects",
         ),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from model_deployment_app import helm_yaml
 from model_deployment_app.charts.new import new, questions
 from model_deployment_app.errors import ChartError, MissingExtra
 
@@ -40,6 +41,14 @@ def test_a_chart_is_a_folder_named_by_its_model(tmp_path: Path) -> None:
         "values.schema.json",
         "values.yaml",
     }
+
+
+@pytest.mark.parametrize("name", ["on", "y", "null", "true", "no"])
+def test_a_name_that_yaml_has_a_meaning_for_is_a_name(tmp_path: Path, name: str) -> None:
+    chart = new({"model_name": name}, template=TEMPLATE, into=tmp_path, no_input=True)
+
+    assert helm_yaml.load((chart / "values.yaml").read_text())["config"]["name"] == name
+    assert helm_yaml.load((chart / "Chart.yaml").read_text())["name"] == name
 
 
 def test_a_choice_that_is_none_is_told_together_with_all_other_faults(tmp_path: Path) -> None:

@@ -1,5 +1,9 @@
 """`mda new`, as somebody types it in the root of the repository."""
 
+import contextlib
+import os
+import pty
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +85,8 @@ def test_a_chart_may_go_elsewhere(mda_new: Callable[..., Result], tmp_path: Path
     ("arguments", "line"),
     [
         (["Iris"], "model_name: expected at most 52"),
+        ([], "model_name: missing; give NAME="),
+        (["iris", "--set", "model_name=rose"], "model_name: iris and rose were both given"),
         (["iris", "--set", "job"], "--set job: expected KEY=VALUE"),
         (["iris", "--set", "jobs=x"], "jobs: unknown; known are model_name"),
         (["--make-flags", " -- NAM=iris"], "NAM: unknown; known are NAME"),
@@ -94,3 +100,45 @@ def test_what_does_not_work_is_a_chart_error(mda_new: Callable[..., Result], arg
     assert isinstance(result.exception, ChartError)
     assert line in str(result.exception)
     assert list(Path("k8s_dev").iterdir()) == []
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Callable[..., str]:
+    """Run the real command on a terminal, press Enter at every question, and return what was shown."""
+    (tmp_path / "chart_template").symlink_to(REPOSITORY / "chart_template")
+    (tmp_path / "k8s_dev").mkdir()
+
+    def run(*arguments: str) -> str:
+        child, master = pty.fork()
+        if child == 0:
+            os.chdir(tmp_path)
+            os.execv(sys.executable, [sys.executable, "-m", "model_deployment_app", "new", *arguments])
+        os.write(master, b"\n" * 40)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other side has closed
+            while chunk := os.read(master, 4096):
+                shown += chunk
+        os.waitpid(child, 0)
+        os.close(master)
+        return shown.decode()
+
+    return run
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_terminal_is_asked_what_was_not_given(terminal: Callable[..., str], tmp_path: Path) -> None:
+    shown = terminal("iris", "--set", "job=regression", "--set", "replicas=3")
+
+    values = yaml.safe_load((tmp_path / "k8s_dev/iris/values.yaml").read_text())
+    assert "[1/21]" in shown
+    assert "bucket" in shown.lower()
+    assert "Name of the model" not in shown
+    assert (values["config"]["job"], values["replicaCount"]) == ("regression", 3)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_terminal_is_asked_nothing_after_a_wrong_answer(terminal: Callable[..., str]) -> None:
+    shown = terminal("iris", "--set", "replicas=x")
+
+    assert "replicas: expected a positive integer" in shown
+    assert "[1/" not in shown

@@ -36,6 +36,11 @@ def test_two_charts_on_one_path_are_told_of(charts, helm):
         lint(charts, helm)
 
 
+def test_a_folder_that_there_is_not_has_no_charts_without_faults(tmp_path, helm):
+    with pytest.raises(ChartError, match="no such folder"):
+        lint(tmp_path / "nowhere", helm)
+
+
 def test_a_missing_helm_is_told_of(charts):
     with pytest.raises(ChartError, match="install helm, or run `make install`"):
         lint(charts, "/nowhere/helm")

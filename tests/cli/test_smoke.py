@@ -82,6 +82,7 @@ def test_a_server_that_does_not_is_told_of(config, server, answers, error, messa
         smoke(config, server(**answers))
 
 
-def test_a_server_that_is_not_there_is_told_of(config):
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "127.0.0.1", "nonsense://x", "http://"])
+def test_a_server_that_is_not_there_is_told_of(config, url):
     with pytest.raises(ModelNotReady, match="does not answer"):
-        smoke(config, "http://127.0.0.1:9")
+        smoke(config, url)

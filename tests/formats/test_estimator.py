@@ -291,6 +291,14 @@ def test_a_value_without_a_finite_answer_is_the_fault_of_the_request():
         answer(predictor, {ROWS: from_rows([[1, 1, 1, 1], [1, 1, 1e6, 1]])})
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError("1/0"), AssertionError("negative"), KeyError("Rome")])
+def test_a_value_that_a_model_trips_over_is_the_fault_of_the_request(error):
+    predictor = EstimatorPredictor(Fussy(error), job="regression")
+
+    with pytest.raises(InvalidTensor, match="row 1, column 0: the estimator does not take this number"):
+        answer(predictor, {ROWS: from_rows([[1, 1], [13, 1]])})
+
+
 def test_what_only_a_model_can_do_wrong_is_not_blamed_on_the_request():
     predictor = EstimatorPredictor(Fussy(RuntimeError("broken")), job="regression")
 

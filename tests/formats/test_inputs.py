@@ -112,6 +112,49 @@ def test_rows_answer_the_numbers_of_predict(case, by_name):
     np.testing.assert_array_equal(outputs["predictions"], model.predict(frame))
 
 
+class Impostor(RegressorMixin, BaseEstimator):
+    """Has attributes that fitted encoders have, and is none."""
+
+    n_features_in_ = 2
+
+    def __init__(self, **attributes) -> None:
+        self.__dict__ |= attributes
+
+    def get_params(self, deep=True):
+        return {}
+
+    def predict(self, table):
+        return np.asarray(table, dtype=float).sum(axis=1)
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"statistics_": {"mean": 1.0}}, {"categories_": {"ab": 1}}, {"categories_": 3}, {"transformers_": 1}]
+)
+def test_what_only_looks_like_an_encoder_is_served_all_the_same(attributes):
+    predictor = EstimatorPredictor(Impostor(**attributes), job="regression")
+
+    assert predictor.predict(predictor.signature.check(v1.decode(b'{"instances": [[1, 2]]}')), ["predictions"])[
+        "predictions"
+    ] == [3.0]
+
+
+def _renamed(frame):
+    return frame.rename(columns={"city": "town"})
+
+
+def test_columns_that_are_renamed_on_the_way_are_asked_for():
+    encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["town"]), remainder="passthrough")
+    model = ridge(FunctionTransformer(_renamed), encoder).fit(FRAME[["city", "age"]], TARGET)
+
+    predictor = EstimatorPredictor(
+        model, job="regression", example={"city": np.array(["Rome"], object), "age": np.ones(1)}
+    )
+
+    tensors = v1.decode(b'{"instances": [{"age": 30, "city": "Oslo"}]}')
+    answer = predictor.predict(predictor.signature.check(tensors), ["predictions"])["predictions"]
+    np.testing.assert_array_equal(answer, model.predict(pd.DataFrame({"city": ["Oslo"], "age": [30.0]})))
+
+
 def test_a_row_without_a_finite_answer_is_no_witness():
     ages = FRAME[["age"]].to_numpy()
     model = IsotonicRegression(out_of_bounds="nan").fit(ages, TARGET)
