@@ -8,10 +8,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from ..errors import InferenceError, InvalidTensor, NotAnEstimator, UnservableEstimator
-from ..signature import Signature, TensorSpec
+from ..signature import Signature
 from ..tensors import Tensors, n_rows
-from . import _inputs
+from . import _inputs, _outputs
 from ._diagnosis import find_fault
+from ._outputs import Outputs
 
 #: What estimators raise at values that they do not take. Anything else is the model's own failure.
 _REFUSALS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
@@ -61,16 +62,21 @@ class EstimatorPredictor:
                 "sklearn.base.BaseEstimator"
             )
         self._estimator: Any = estimator
-        self._label_name = "labels" if job == "classification" else "predictions"
         self._gives_probabilities = job == "classification" and output != "label"
-        self._is_multilabel = self._is_single = False
         self._check_job(job)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about rows that are made up
             try:
                 inputs = _inputs.discover(estimator, input_size=input_size, example=example)
                 self._table, self._witness = inputs.table, inputs.witness
-                self.signature = self._ask_outputs(inputs.specs)
+                self._outputs = self._ask(job)
+                asked = ["probabilities"] * self._gives_probabilities + [self._outputs.label_name]
+                self.signature = Signature(
+                    inputs.specs,
+                    _outputs.specs(self._answer(_copied(self._witness), asked), self._outputs.classes),
+                    is_named=inputs.table.names is not None,
+                    classes=self._outputs.classes,
+                )
             except UnservableEstimator:
                 raise
             except Exception as error:
@@ -101,9 +107,9 @@ class EstimatorPredictor:
         table = self._table.build(inputs)
         answers: Tensors = {}
         if any(name.startswith("probabilities") for name in outputs):
-            answers |= self._probabilities(self._estimator.predict_proba(table))
-        if self._label_name in outputs:
-            answers[self._label_name] = self._labels(self._estimator.predict(table))
+            answers |= self._outputs.probabilities(self._estimator.predict_proba(table))
+        if self._outputs.label_name in outputs:
+            answers |= self._outputs.labels(self._estimator.predict(table))
         rows = n_rows(inputs)
         for array in answers.values():
             if len(array) != rows:
@@ -111,20 +117,6 @@ class EstimatorPredictor:
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise ValueError("the answer is not finite")
         return answers
-
-    def _probabilities(self, answer: Any) -> Tensors:
-        if isinstance(answer, list):
-            return {f"probabilities-{i}": _dense(array) for i, array in enumerate(answer)}
-        array = _dense(answer)
-        if self._is_multilabel:  # one column for each label, which is there or is not
-            return {f"probabilities-{i}": np.stack([1 - p, p], axis=1) for i, p in enumerate(array.T)}
-        return {"probabilities": array}
-
-    def _labels(self, answer: Any) -> np.ndarray:
-        labels = _dense(answer)
-        if self._label_name == "predictions" and labels.dtype == object:
-            labels = labels.astype(np.float64)
-        return labels[:, 0] if self._is_single and labels.ndim == 2 else labels
 
     def _refuses(self, inputs: Tensors, outputs: Collection[str]) -> bool:
         try:
@@ -156,55 +148,17 @@ class EstimatorPredictor:
                 "it again, or set config.output: label"
             )
 
-    def _ask_outputs(self, inputs: tuple[TensorSpec, ...]) -> Signature:
-        """Answer the witness once, and read names, widths and classes off the answer."""
-        asked = [self._label_name]
-        labels = _dense(self._estimator.predict(self._table.build(_copied(self._witness))))
+    def _ask(self, job: Job) -> Outputs:
+        """Answer the witness as it comes, to see what the answers are."""
+        labels = self._estimator.predict(self._table.build(_copied(self._witness)))
+        probabilities = None
         if self._gives_probabilities:
-            asked.insert(0, "probabilities")
             probabilities = self._estimator.predict_proba(self._table.build(_copied(self._witness)))
-            # One column of labels is a column of one label, as gradient boosting libraries answer it.
-            self._is_single = labels.ndim == 2 and labels.shape[1] == 1 and not isinstance(probabilities, list)
-            self._is_multilabel = labels.ndim == 2 and not self._is_single
-        answers = self._answer(_copied(self._witness), asked)
-        outputs = tuple(
-            TensorSpec(name, _dtype_name(array), (None, *array.shape[1:])) for name, array in answers.items()
-        )
-        if odd := [spec for spec in outputs if spec.dtype.startswith(("complex", "bytes", "void"))]:
-            raise UnservableEstimator(
-                f"{_class_name(self._estimator)} answers {odd[0].dtype}, which JSON has no word for"
-            )
-        classes = self._classes(labels) if self._label_name == "labels" else ()
-        expected = [(1, len(each)) for each in classes]
-        given = [array.shape for name, array in answers.items() if name.startswith("probabilities")]
-        if given and given != expected:
-            raise UnservableEstimator(
-                f"{_class_name(self._estimator)} answers one row with probabilities of shape {given}, but its classes_ "
-                f"ask for {expected}: set config.output: label to serve it without them"
-            )
-        return Signature(inputs, outputs, is_named=self._table.names is not None, classes=classes)
-
-    def _classes(self, labels: np.ndarray) -> tuple[tuple[Any, ...], ...]:
-        classes = getattr(self._estimator, "classes_", None)
-        if classes is None:
-            return ()
-        if isinstance(classes, list) and any(np.ndim(each) for each in classes):
-            return tuple(tuple(np.asarray(each).tolist()) for each in classes)
-        if self._is_multilabel:
-            return ((0, 1),) * labels.shape[1]
-        return (tuple(np.asarray(classes).tolist()),)
+        return _outputs.discover(labels, probabilities, getattr(self._estimator, "classes_", None), job=job)
 
 
 def _copied(tensors: Tensors) -> Tensors:
     return {name: array.copy() for name, array in tensors.items()}
-
-
-def _dense(answer: Any) -> np.ndarray:
-    return answer.toarray() if hasattr(answer, "toarray") else np.asarray(answer)
-
-
-def _dtype_name(array: np.ndarray) -> str:
-    return "str" if array.dtype.kind == "U" else array.dtype.name
 
 
 def _class_name(thing: Any) -> str:

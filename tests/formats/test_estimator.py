@@ -334,5 +334,5 @@ def test_probabilities_that_do_not_match_the_classes_are_refused_at_load(shape):
         def predict_proba(self, table):
             return np.full(shape, 0.5)
 
-    with pytest.raises(UnservableEstimator, match=r"its classes_ ask for \[\(1, 3\)\]"):
+    with pytest.raises(UnservableEstimator, match=r"its classes_ ask for \[\(None, 3\)\]"):
         EstimatorPredictor(Odd(), job="classification")
