@@ -9,6 +9,12 @@ MODEL      ?=
 MODEL_PATH ?=
 PORT       ?=
 KEEP       ?=
+# A model may have settings of its own, such as NAMESPACE.
+-include k8s_dev/$(MODEL)/deploy.mk
+NAMESPACE  ?= model-serving
+ENV        ?=
+IMAGE_TAG  ?=
+HELM_ARGS  ?=
 PYTHON     ?= $(shell command -v python3.11 || command -v python3)
 VENV       := .venv
 TOOLS      := .tools
@@ -26,7 +32,7 @@ export HELM
 .PHONY: help install demo test lint
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(if $(filter $(OUR_HELM),$(HELM)),$(OUR_HELM)) ## Set up the environment: .venv, and helm where there is none
 
@@ -44,7 +50,7 @@ lint: install ## Check style, types, packaging and the charts of k8s_dev
 	@$(MDA) lint
 
 ##@ Models
-.PHONY: new-model serve require-model
+.PHONY: new-model serve require-name require-model
 
 new-model: install ## Render k8s_dev/NAME from chart_template (NAME=iris, any answer as VAR=…; prompts on a terminal)
 	@$(MDA) new --make-flags "$$MAKEFLAGS"
@@ -56,9 +62,28 @@ SERVED    = $(or $(MODEL_PATH),$(PUBLISHED))
 serve: require-model install ## Serve MODEL from its own values.yaml ([PORT=8000] [MODEL_PATH= an artifact on this machine])
 	@$(MDA) serve --config $(CHART)/values.yaml --port $(or $(PORT),8000) $(if $(SERVED),--model-path "$(SERVED)")
 
-require-model:
+require-name:
 	@test -n "$(MODEL)" || { echo "MODEL= is missing; k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=…)" >&2; exit 2; }
+
+require-model: require-name
 	@test -f "$(CHART)/Chart.yaml" || { echo "there is no $(CHART); k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=$(MODEL))" >&2; exit 2; }
+
+##@ Deploy
+.PHONY: k8s-deploy k8s-template k8s-undeploy
+
+RELEASE_OPTIONS = $(MODEL) --namespace "$(NAMESPACE)"
+VALUE_OPTIONS   = --env "$(ENV)" --image-tag "$(IMAGE_TAG)"
+# By the environment: it may hold quotes.
+k8s-deploy k8s-template: export HELM_ARGS := $(value HELM_ARGS)
+
+k8s-deploy: require-model install ## Install or upgrade MODEL, wait, explain and roll back what fails ([NAMESPACE= ENV= IMAGE_TAG= HELM_ARGS=])
+	@$(MDA) deploy $(RELEASE_OPTIONS) $(VALUE_OPTIONS)
+
+k8s-template: require-model install ## Print the manifests of k8s-deploy ([NAMESPACE= ENV= IMAGE_TAG= HELM_ARGS=])
+	@$(MDA) template $(RELEASE_OPTIONS) $(VALUE_OPTIONS)
+
+k8s-undeploy: require-name install ## Remove MODEL, from whatever state it is in ([NAMESPACE=])
+	@$(MDA) undeploy $(RELEASE_OPTIONS)
 
 ##@ After a change
 .PHONY: schema constraints
@@ -79,7 +104,7 @@ constraints: ## Resolve the dependencies anew and write down the versions (then:
 $(INSTALLED): pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is missing: install it, or name it by PYTHON=" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "$(PYTHON) is not Python 3.11 or 3.12: name one by PYTHON=" >&2; exit 2; }
-	@echo "setting up $(VENV) (a few minutes the first time)"
+	@echo "setting up $(VENV) (a few minutes the first time)" >&2
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1' 
 	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt --group dev --editable '.[charts]'
