@@ -69,7 +69,7 @@ require-model: require-name
 	@test -f "$(CHART)/Chart.yaml" || { echo "there is no $(CHART); k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=$(MODEL))" >&2; exit 2; }
 
 ##@ Deploy
-.PHONY: k8s-deploy k8s-template k8s-undeploy
+.PHONY: k8s-deploy k8s-status k8s-restart k8s-template k8s-undeploy
 
 RELEASE_OPTIONS = $(MODEL) --namespace "$(NAMESPACE)"
 VALUE_OPTIONS   = --env "$(ENV)" --image-tag "$(IMAGE_TAG)"
@@ -78,6 +78,12 @@ k8s-deploy k8s-template: export HELM_ARGS := $(value HELM_ARGS)
 
 k8s-deploy: require-model install ## Install or upgrade MODEL, wait, explain and roll back what fails ([NAMESPACE= ENV= IMAGE_TAG= HELM_ARGS=])
 	@$(MDA) deploy $(RELEASE_OPTIONS) $(VALUE_OPTIONS)
+
+k8s-status: require-name install ## What runs of MODEL: image, artifact, revision, pods ([NAMESPACE=])
+	@$(MDA) status $(RELEASE_OPTIONS)
+
+k8s-restart: require-name install ## New pods for MODEL, without a gap ([NAMESPACE=])
+	@$(MDA) restart $(RELEASE_OPTIONS)
 
 k8s-template: require-model install ## Print the manifests of k8s-deploy ([NAMESPACE= ENV= IMAGE_TAG= HELM_ARGS=])
 	@$(MDA) template $(RELEASE_OPTIONS) $(VALUE_OPTIONS)

@@ -10,15 +10,17 @@ from ..errors import ServingError
 from .deploy import deploy
 from .lint import lint
 from .new import new
+from .restart import restart
 from .schema import schema
 from .serve import serve
 from .smoke import smoke
+from .status import status
 from .template import template
 from .undeploy import undeploy
 
 app = typer.Typer(name="mda", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-for verb in (new, lint, schema, serve, smoke, template, deploy, undeploy):
+for verb in (new, lint, schema, serve, smoke, template, deploy, status, restart, undeploy):
     app.command()(verb)
 
 
