@@ -14,7 +14,8 @@ KEEP       ?=
 NAMESPACE  ?= model-serving
 ENV        ?=
 IMAGE_TAG  ?=
-HELM_ARGS  ?=
+PART       ?= patch
+VERSION    ?=
 PYTHON     ?= $(shell command -v python3.11 || command -v python3)
 VENV       := .venv
 TOOLS      := .tools
@@ -48,6 +49,7 @@ lint: install ## Check style, types, packaging and the charts of k8s_dev
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/poetry check --quiet
 	@$(MDA) lint
+	@$(if $(shell git tag --list 'v[0-9]*'),$(VENV)/bin/python scripts/version_check.py)
 
 ##@ Models
 .PHONY: new-model serve require-name require-model
@@ -74,7 +76,7 @@ require-model: require-name
 RELEASE_OPTIONS = $(MODEL) --namespace "$(NAMESPACE)"
 VALUE_OPTIONS   = --env "$(ENV)" --image-tag "$(IMAGE_TAG)"
 # By the environment: it may hold quotes.
-k8s-deploy k8s-template: export HELM_ARGS := $(value HELM_ARGS)
+k8s-deploy k8s-template: export HELM_ARGS ?=
 
 k8s-deploy: require-model install ## Install or upgrade MODEL, wait, explain and roll back what fails ([NAMESPACE= ENV= IMAGE_TAG= HELM_ARGS=])
 	@$(MDA) deploy $(RELEASE_OPTIONS) $(VALUE_OPTIONS)
@@ -90,6 +92,20 @@ k8s-template: require-model install ## Print the manifests of k8s-deploy ([NAMES
 
 k8s-undeploy: require-name install ## Remove MODEL, from whatever state it is in ([NAMESPACE=])
 	@$(MDA) undeploy $(RELEASE_OPTIONS)
+
+##@ Versions
+.PHONY: bump chart-app-version version-check
+
+bump: install ## Raise the version of this application (PART=patch, minor or major, or a version)
+	@$(VENV)/bin/poetry version "$(PART)"
+	@$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(INSTALLED)
+
+chart-app-version: require-model install ## Have MODEL run this version of the application ([VERSION= another])
+	@$(MDA) app-version $(MODEL) --version "$(VERSION)"
+
+version-check: install ## Fail if the package changed since the last tag vX.Y.Z under its version
+	@$(VENV)/bin/python scripts/version_check.py
 
 ##@ After a change
 .PHONY: schema constraints
