@@ -22,4 +22,6 @@ def undeploy(
     print(f"removed: {', '.join(done.removed) or 'nothing, there was nothing'}")
     listed = f"{done.n_kinds_listed} kinds listed in {namespace}"
     print(f"{listed}: nothing labelled {selector(model)} is left, nor a record of helm's")
+    if done.forbidden:
+        print(f"not listed, since you may not: {', '.join(done.forbidden)}")
     print(f"left on purpose: namespace/{namespace}; claims: {', '.join(done.claims) or 'none there'}")

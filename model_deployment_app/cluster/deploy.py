@@ -19,6 +19,7 @@ from .witness import Show, Witness
 
 # startupSeconds, and 180 more: progressDeadlineSeconds has 120 of them already.
 BEYOND_PROGRESS_S = 60
+GONE = ("uninstalled", "uninstalling")
 # What helm 3 and 4 say when they have waited in vain, and not been refused.
 WAITED = re.compile("timed out|deadline exceeded|not ready", re.IGNORECASE)
 
@@ -50,6 +51,10 @@ def deploy(source: Source, *, helm: Helm, kubectl: Kubectl, show: Show) -> Deplo
     kubectl.check_reachable()
     before = helm.history(source.release)
     _check_free(before, source.release, kubectl.namespace)
+    if before and before[-1].status in GONE:
+        # helm upgrades nothing that was, or is half, uninstalled.
+        undeploy.undeploy(source.release, helm=helm, kubectl=kubectl, show=show)
+        before = []
     timeout_s = deployment["spec"]["progressDeadlineSeconds"] + BEYOND_PROGRESS_S
     name = deployment["metadata"]["name"]
 
@@ -79,10 +84,10 @@ def _check_free(history: list[Revision], release: str, namespace: str) -> None:
     """Refuse a release that another helm works on, or that one has left half done."""
     if not history or not history[-1].is_pending:
         return
-    good = _good(history)
+    ran = _ran(history[:-1])
     free = (
-        f"helm rollback {release} {good} --namespace {namespace}"
-        if good
+        f"helm rollback {release} {ran.number} --namespace {namespace}"
+        if ran
         else f"make k8s-undeploy MODEL={release} NAMESPACE={namespace}"
     )
     raise DeployError(
@@ -91,9 +96,11 @@ def _check_free(history: list[Revision], release: str, namespace: str) -> None:
     )
 
 
-def _good(history: list[Revision]) -> int | None:
-    """The revision that runs, as far as helm knows."""
-    return next((one.number for one in reversed(history) if one.status == "deployed"), None)
+def _ran(history: list[Revision]) -> Revision | None:
+    """The revision that runs: the deployed one, or else the last, whose pods may have become ready since."""
+    deployed = [one for one in history if one.status == "deployed"]
+    running = deployed or history
+    return running[-1] if running else None
 
 
 def _fail(release: str, witness: Witness, stderr: str, put_back: Callable[[], str]) -> NoReturn:
@@ -111,11 +118,17 @@ def _fail(release: str, witness: Witness, stderr: str, put_back: Callable[[], st
 
 def _put_back(release: str, before: list[Revision], *, helm: Helm, kubectl: Kubectl, show: Show, timeout_s: int) -> str:
     """Have what ran *before* run again, unless helm has seen to it; what was done, in words."""
-    good = _good(before)
-    if good is None:
-        undeploy.undeploy(release, helm=helm, kubectl=kubectl, show=show)
-        return "nothing ran before, and nothing is left of it"
-    made, last = before[-1].number + 1, helm.history(release)[-1]
-    if last.number == made or (last.number > made and last.status != "deployed"):
-        helm.rollback(release, good, timeout_s=timeout_s)
-    return f"rolled back: revision {good} serves on"
+    ran = _ran(before)
+    try:
+        if ran is None:
+            undeploy.undeploy(release, helm=helm, kubectl=kubectl, show=show)
+            return "nothing ran before, and nothing is left of it"
+        made, last = before[-1].number + 1, helm.history(release)[-1]
+        if last.number == made or (last.number > made and last.status != "deployed"):
+            # Nobody knows whether pods of a revision that has failed come up.
+            helm.rollback(release, ran.number, timeout_s=timeout_s, is_waiting=ran.status == "deployed")
+    except DeployError as error:
+        return f"putting back what ran before has failed, too: {error}"
+    if ran.status != "deployed":
+        return f"rolled back to revision {ran.number}, which was {ran.status}"
+    return f"rolled back: revision {ran.number} serves on"

@@ -67,10 +67,9 @@ class Helm:
         words += ["--create-namespace", "--reset-values", "--history-max", str(HISTORY), "--timeout", f"{timeout_s}s"]
         return [*words, *atomic_flags(commands.run(self.binary, "version", "--short")), *values]
 
-    def rollback(self, release: str, revision: int, *, timeout_s: int) -> None:
-        commands.run(
-            self.binary, "rollback", release, str(revision), *self._there, "--wait", "--timeout", f"{timeout_s}s"
-        )
+    def rollback(self, release: str, revision: int, *, timeout_s: int, is_waiting: bool) -> None:
+        wait = ["--wait", "--timeout", f"{timeout_s}s"] if is_waiting else []
+        commands.run(self.binary, "rollback", release, str(revision), *self._there, *wait)
 
     def uninstall(self, release: str) -> None:
         commands.run(self.binary, "uninstall", release, *self._there)

@@ -1,6 +1,7 @@
 """kubectl in one namespace: what it is asked here, and its JSON."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,3 +64,8 @@ class Kubectl:
         if not found:
             raise ClusterUnreachable(f"the cluster lists no kinds: {commands.last_words(result.stderr)}")
         return found
+
+    def forbidden(self, kinds: list[str]) -> list[str]:
+        """Those of *kinds* that whoever asks may not list here."""
+        result = commands.attempt(*self.words("get", ",".join(kinds), "--output", "name"))
+        return re.findall(r"^Error from server \(Forbidden\): (\S+) is forbidden", result.stderr, re.MULTILINE)

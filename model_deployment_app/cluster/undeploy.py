@@ -25,6 +25,8 @@ class Removal:
     # As they were found, `kind/name`.
     removed: list[str]
     n_kinds_listed: int
+    # What could not be listed, and is not proven to be gone.
+    forbidden: list[str]
     has_namespace: bool
     claims: list[str]
 
@@ -41,8 +43,10 @@ def undeploy(release: str, *, helm: Helm, kubectl: Kubectl, show: Show, timeout_
     """
     kubectl.check_reachable()
     if not kubectl.has_namespace():
-        return Removal([], 0, False, [])
+        return Removal([], 0, [], False, [])
     kinds = kubectl.kinds()
+    forbidden = kubectl.forbidden(kinds)
+    kinds = [kind for kind in kinds if kind not in forbidden]
     removed = {name(one) for one in _left(release, kinds, kubectl)}
     _uninstall(release, helm, show)
     deadline = time.monotonic() + timeout_s
@@ -54,7 +58,7 @@ def undeploy(release: str, *, helm: Helm, kubectl: Kubectl, show: Show, timeout_
         show(f"removing {', '.join(sorted(map(name, left)))}")
         time.sleep(LOOK_S)
     claims = sorted(name(one) for one in kubectl.get(CLAIMS))
-    return Removal(sorted(removed), len(kinds), True, claims)
+    return Removal(sorted(removed), len(kinds), forbidden, True, claims)
 
 
 def name(one: Object) -> str:

@@ -105,13 +105,13 @@ def test_a_first_deploy_that_fails_says_why_and_leaves_nothing(
 
 def test_what_is_never_ready_is_given_up_after_helm_s_timeout(deploy: Deploy, kubernetes, namespace, news) -> None:
     with pytest.raises(RolloutFailed, match=PROBE_ANSWER):
-        deploy(image_tag="1-unready", helm_args="--timeout 4s")
+        deploy(image_tag="1-unready", helm_args="--timeout 2s")
 
     assert any(line.startswith("0 of 1 pods ready") for line in news)
     assert kubernetes.everything(namespace) == []
 
 
-@pytest.mark.parametrize(("tag", "helm_args"), [("1-refuses", ""), ("1-unready", "--timeout 4s")])
+@pytest.mark.parametrize(("tag", "helm_args"), [("1-refuses", ""), ("1-unready", "--timeout 2s")])
 def test_an_upgrade_that_fails_is_rolled_back_to_the_pods_that_run(
     deploy: Deploy, pods, the_helm: Helm, tag: str, helm_args: str
 ) -> None:
@@ -133,6 +133,31 @@ def test_a_release_that_was_broken_before_is_cured(deploy: Deploy, pods, the_hel
     deploy(image_tag="2.0.0")
 
     assert list(pods().values()) == ["registry.local/app:2.0.0"]
+
+
+def test_a_failed_release_is_upgraded_and_put_back_rather_than_removed(
+    deploy: Deploy, pods, kubernetes, namespace
+) -> None:
+    # As of an install that timed out, and whose pods became ready afterwards.
+    deploy()
+    before = pods()
+    mark(kubernetes, namespace, "failed")
+
+    with pytest.raises(RolloutFailed, match="rolled back to revision 1, which was failed"):
+        deploy(image_tag="1-refuses")
+
+    assert pods() == before
+
+
+@pytest.mark.parametrize("status", ["uninstalled", "uninstalling"])
+def test_a_release_that_is_half_gone_is_installed_anew(deploy: Deploy, pods, kubernetes, namespace, status) -> None:
+    deploy()
+    mark(kubernetes, namespace, status)
+
+    done = deploy()
+
+    assert done.revision == 1
+    assert len(pods()) == 1
 
 
 def test_what_the_cluster_refuses_is_told_in_its_words(deploy: Deploy, kubernetes, namespace, charts: Path) -> None:

@@ -152,6 +152,18 @@ def test_what_others_have_there_stays_and_claims_are_named(stage: Stage, remove:
     ]
 
 
+def test_what_may_not_be_listed_is_named_and_stops_nothing(
+    stage: Stage, remove: Callable[..., Removal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.deploy()
+    monkeypatch.setattr(stage.kubernetes, "forbidden", {"ingresses"})
+
+    done = remove()
+
+    assert done.forbidden == ["ingresses.networking.k8s.io"]
+    assert stage.kubernetes.everything(stage.namespace) == []
+
+
 def test_what_a_finalizer_holds_is_named_with_it(stage: Stage, remove: Callable[..., Removal]) -> None:
     metadata = {"labels": LABELS, "finalizers": ["example.com/hold"]}
     stage.kubernetes.put("Namespace", "", stage.namespace)

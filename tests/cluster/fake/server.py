@@ -29,6 +29,8 @@ class FakeKubernetes:
     def __init__(self, url: str) -> None:
         self.url = url
         self.store = Store(reconcile)
+        # The plurals of kinds that nobody may touch.
+        self.forbidden: set[str] = set()
 
     def put(self, kind: str, namespace: str, name: str, **content: Any) -> Object:
         """Write an object, without validation; ``labels`` and other keys of metadata are taken from *content*."""
@@ -116,6 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
         if rest[0] == "namespaces" and len(rest) > 2:
             _, namespace, *rest = rest
         kind, name, sub = kind_of(api_version, rest[0]), *[*rest[1:], "", ""][:2]
+        if kind.plural in self.kubernetes.forbidden:
+            group = kind.api_version.rpartition("/")[0]
+            raise Refusal(403, "Forbidden", f'{kind.plural}.{group} is forbidden: User "tester" cannot do this')
         if query.get("watch") in ("1", "true"):
             return self._watch(kind, namespace, query)
         if sub == "log":
