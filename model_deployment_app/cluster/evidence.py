@@ -42,6 +42,12 @@ def why(deployments: Sequence[Object], pods: Sequence[Object], events: Sequence[
     events : sequence of dict
         Those of its namespace.
     """
+    reason = _nearest(deployments, pods, events)
+    # One line: what a kubelet or a scheduler says may be several.
+    return reason and replace(reason, text=" ".join(reason.text.split()))
+
+
+def _nearest(deployments: Sequence[Object], pods: Sequence[Object], events: Sequence[Object]) -> Reason | None:
     # The newest first: an old pod that is unwell is not what a rollout waits for.
     for pod in sorted(filter(serves, pods), key=_created, reverse=True):
         if is_ready(pod) or "deletionTimestamp" in pod["metadata"]:
@@ -104,8 +110,8 @@ def _of_end(pod: Object, status: Object, terminated: Object, events: Sequence[Ob
             "raise resources.limits.memory in the values",
             is_final,
         )
-    if message := terminated.get("message", "").strip():
-        return Reason(" ".join(message.split()), "docs/TROUBLESHOOTING.md has an entry for each code", is_final)
+    if message := terminated.get("message"):
+        return Reason(message, "docs/TROUBLESHOOTING.md has an entry for each code", is_final)
     # Whom a probe kills has no last words either; what the probe heard is nearer to the cause.
     if heard := _of_events(pod, events):
         return replace(heard, is_final=is_final)
@@ -134,7 +140,7 @@ def _of_events(pod: Object, events: Sequence[Object]) -> Reason | None:
         return None
     latest = max(telling, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
     return Reason(
-        f"{latest['reason']}: {latest['message'].strip()}",
+        f"{latest['reason']}: {latest['message']}",
         "raise config.startupSeconds if it only needs longer, else see config in the values",
         log_of=pod["metadata"]["name"] if latest["reason"] == "Unhealthy" else "",
     )

@@ -75,7 +75,7 @@ NOWHERE = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"
         (
             [pod()],
             [
-                event("FailedMount", "no such claim", at="2026-01-02T00:00:09Z"),
+                event("FailedMount", "no such\nclaim", at="2026-01-02T00:00:09Z"),
                 event("BackOff", "again", at="2026-01-02T00:00:10Z"),
                 event("FailedScheduling", "none", at="2026-01-02T00:00:01Z"),
             ],
