@@ -9,6 +9,13 @@ MODEL      ?=
 MODEL_PATH ?=
 PORT       ?=
 KEEP       ?=
+# A model may have settings of its own, such as NAMESPACE.
+-include k8s_dev/$(MODEL)/deploy.mk
+NAMESPACE  ?= model-serving
+ENV        ?=
+IMAGE_TAG  ?=
+PART       ?= patch
+VERSION    ?=
 PYTHON     ?= $(shell command -v python3.11 || command -v python3)
 VENV       := .venv
 TOOLS      := .tools
@@ -26,7 +33,7 @@ export HELM
 .PHONY: help install demo test lint
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(if $(filter $(OUR_HELM),$(HELM)),$(OUR_HELM)) ## Set up the environment: .venv, and helm where there is none
 
@@ -42,9 +49,10 @@ lint: install ## Check style, types, packaging and the charts of k8s_dev
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/poetry check --quiet
 	@$(MDA) lint
+	@$(if $(shell git tag --list 'v[0-9]*'),$(VENV)/bin/python scripts/version_check.py)
 
 ##@ Models
-.PHONY: new-model serve require-model
+.PHONY: new-model serve require-name require-model
 
 new-model: install ## Render k8s_dev/NAME from chart_template (NAME=iris, any answer as VAR=…; prompts on a terminal)
 	@$(MDA) new --make-flags "$$MAKEFLAGS"
@@ -58,9 +66,48 @@ serve: require-model install ## Serve MODEL from its own values.yaml ([PORT=8000
 	  artifact="$(PUBLISHED)"; echo "$$in_pod is a path in the pod; serving what make demo has published: $$artifact"; fi; \
 	exec $(MDA) serve --config $(CHART)/values.yaml --port $(or $(PORT),8000) $${artifact:+--model-path "$$artifact"}
 
-require-model:
+require-name:
 	@test -n "$(MODEL)" || { echo "MODEL= is missing; k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=…)" >&2; exit 2; }
+
+require-model: require-name
 	@test -f "$(CHART)/Chart.yaml" || { echo "there is no $(CHART); k8s_dev has: $(or $(notdir $(CHARTS)),no charts yet, make new-model NAME=$(MODEL))" >&2; exit 2; }
+
+##@ Deploy
+.PHONY: k8s-deploy k8s-status k8s-restart k8s-template k8s-undeploy
+
+RELEASE_OPTIONS = $(MODEL) --namespace "$(NAMESPACE)"
+VALUE_OPTIONS   = --env "$(ENV)" --image-tag "$(IMAGE_TAG)"
+# By the environment: it may hold quotes.
+k8s-deploy k8s-template: export HELM_ARGS ?=
+
+k8s-deploy: require-model install ## Install or upgrade MODEL, wait, explain and roll back what fails ([NAMESPACE= ENV= IMAGE_TAG= HELM_ARGS=])
+	@$(MDA) deploy $(RELEASE_OPTIONS) $(VALUE_OPTIONS)
+
+k8s-status: require-name install ## What runs of MODEL: image, artifact, revision, pods ([NAMESPACE=])
+	@$(MDA) status $(RELEASE_OPTIONS)
+
+k8s-restart: require-name install ## New pods for MODEL, without a gap ([NAMESPACE=])
+	@$(MDA) restart $(RELEASE_OPTIONS)
+
+k8s-template: require-model install ## Print the manifests of k8s-deploy ([NAMESPACE= ENV= IMAGE_TAG= HELM_ARGS=])
+	@$(MDA) template $(RELEASE_OPTIONS) $(VALUE_OPTIONS)
+
+k8s-undeploy: require-name install ## Remove MODEL, from whatever state it is in ([NAMESPACE=])
+	@$(MDA) undeploy $(RELEASE_OPTIONS)
+
+##@ Versions
+.PHONY: bump chart-app-version version-check
+
+bump: install ## Raise the version of this application (PART=patch, minor or major, or a version)
+	@$(VENV)/bin/poetry version "$(PART)"
+	@$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(INSTALLED)
+
+chart-app-version: require-model install ## Have MODEL run this version of the application ([VERSION= another])
+	@$(MDA) app-version $(MODEL) --version "$(VERSION)"
+
+version-check: install ## Fail if the package changed since the last tag vX.Y.Z under its version
+	@$(VENV)/bin/python scripts/version_check.py
 
 ##@ After a change
 .PHONY: schema constraints
@@ -80,7 +127,7 @@ constraints: install ## Resolve the dependencies anew and write down the version
 $(INSTALLED): pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is missing: install it, or name it by PYTHON=" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "$(PYTHON) is not Python 3.11 or 3.12: name one by PYTHON=" >&2; exit 2; }
-	@echo "setting up $(VENV) (a few minutes the first time)"
+	@echo "setting up $(VENV) (a few minutes the first time)" >&2
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1' 
 	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt --group dev --editable '.[charts]'

@@ -9,6 +9,12 @@
     ├── InferenceError          500
     ├── ModelNotReady           503
     ├── ChartError              what was asked for k8s_dev/ is refused; never reaches a client
+    ├── DeployError             what was asked of a cluster is refused; never reaches a client
+    │   ├── ToolMissing         helm or kubectl cannot be run
+    │   ├── ClusterUnreachable  no Kubernetes API answers
+    │   ├── NotDeployed         no such release in that namespace
+    │   ├── RolloutFailed       the pods did not become ready, and were rolled back
+    │   └── LeftBehind          something of a release cannot be removed
     └── LoadError               422
         ├── InvalidConfig       the values that were written cannot be served
         ├── ArtifactNotFound    nothing, or not exactly one artifact, at that address
@@ -74,6 +80,30 @@ class ModelNotReady(ServingError):
 
 class ChartError(ServingError):
     """A chart, or the answers for one, that Helm or Kubernetes would refuse: one fault per line."""
+
+
+class DeployError(ServingError):
+    """What helm, kubectl or the cluster refuses: what happened, and the next command."""
+
+
+class ToolMissing(DeployError):
+    pass
+
+
+class ClusterUnreachable(DeployError):
+    pass
+
+
+class NotDeployed(DeployError):
+    pass
+
+
+class RolloutFailed(DeployError):
+    pass
+
+
+class LeftBehind(DeployError):
+    pass
 
 
 class LoadError(ServingError):

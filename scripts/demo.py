@@ -100,8 +100,9 @@ Next, with a model of your own
    curl -d '{{"instances": [[…]]}}' http://127.0.0.1:8000/v1/models/house:predict
 and on a cluster
    make new-model NAME=live METHOD=GCS PROJECT_NAME=… BUCKET_NAME=… BLOB_DIR=models/live
-   helm upgrade --install live k8s_dev/live --namespace model-serving --create-namespace --wait --timeout 8m
-   helm test live --namespace model-serving
+   make k8s-deploy MODEL=live
+   make k8s-status MODEL=live
+   make k8s-undeploy MODEL=live
 This demo's chart, store and log are in .demo/; KEEP=1 make demo keeps the server up, make serve MODEL={NAME} starts
 it from the committed chart k8s_dev/{NAME}."""
 

@@ -7,15 +7,21 @@ from typing import Annotated
 import typer
 
 from ..errors import ServingError
+from .app_version import app_version
+from .deploy import deploy
 from .lint import lint
 from .new import new
+from .restart import restart
 from .schema import schema
 from .serve import serve
 from .smoke import smoke
+from .status import status
+from .template import template
+from .undeploy import undeploy
 
 app = typer.Typer(name="mda", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-for verb in (new, lint, schema, serve, smoke):
+for verb in (new, lint, schema, app_version, serve, smoke, template, deploy, status, restart, undeploy):
     app.command()(verb)
 
 

@@ -22,5 +22,6 @@ def test_the_tree_on_top_of_the_module_shows_every_class_with_its_status(code):
 
     [line] = [line for line in errors.__doc__.splitlines() if f" {code} " in line]
 
-    is_client_facing = not issubclass(error, errors.LoadError | errors.ChartError) or error is errors.LoadError
+    never = errors.LoadError | errors.ChartError | errors.DeployError
+    is_client_facing = not issubclass(error, never) or error is errors.LoadError
     assert f" {error.http_status:d} " in f"{line} " or not is_client_facing

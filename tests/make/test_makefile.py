@@ -3,7 +3,10 @@
 import os
 import shutil
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -56,6 +59,10 @@ def test_a_new_model_is_answered_by_variables(make: Make, checkout: Path) -> Non
     [
         (("serve",), "MODEL= is missing; k8s_dev has: iris"),
         (("serve", "MODEL=rose"), "there is no k8s_dev/rose; k8s_dev has: iris"),
+        (("k8s-deploy", "MODEL=rose"), "there is no k8s_dev/rose; k8s_dev has: iris"),
+        (("k8s-undeploy",), "MODEL= is missing; k8s_dev has: iris"),
+        (("k8s-template", "MODEL=iris", "ENV=prod"), "k8s_dev/iris has the environments: none"),
+        (("chart-app-version", "MODEL=iris", "VERSION=1+2"), "cannot be the tag of an image"),
         (("new-model", "NAME=rose", "JOBB=regression"), "JOBB: unknown; known are NAME, "),
         (("new-model", "NAME=iris"), "model_name: k8s_dev/iris exists already"),
         (("new-model", "NAME=rose", "INGRESS_PATH=/iris/"), "ingress_path: k8s_dev/iris has the ingress path"),
@@ -73,3 +80,53 @@ def test_a_served_chart_reads_the_artifact_that_is_named(make: Make, tmp_path: P
     result = make("serve", "MODEL=iris", f"MODEL_PATH={tmp_path}/nothing here.joblib")
 
     assert f"mda: ArtifactNotFound: {tmp_path}/nothing here.joblib: no such file" in result.stderr
+
+
+def test_the_manifests_are_those_of_the_same_values(make: Make, checkout: Path) -> None:
+    (checkout / "k8s_dev/iris/values-prod.yaml").write_text("replicaCount: 3\n")
+    arguments = "--set-string 'podLabels.team=a b' --set podAnnotations.sum=$$5"
+
+    result = make("k8s-template", "MODEL=iris", "ENV=prod", "IMAGE_TAG=7.0.0", f"HELM_ARGS={arguments}")
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("---\n# Source: iris/")
+    for line in ("replicas: 3", ':7.0.0"', "team: a b", "sum: $5"):
+        assert line in result.stdout
+
+
+def test_a_chart_s_deploy_mk_gives_defaults_that_the_command_line_overrides(make: Make, checkout: Path) -> None:
+    (checkout / "k8s_dev/iris/deploy.mk").write_text("NAMESPACE = team-a\n")
+
+    of_chart = make("--dry-run", "k8s-status", "MODEL=iris").stdout
+    of_user = make("--dry-run", "k8s-status", "MODEL=iris", "NAMESPACE=mine").stdout
+
+    assert 'mda status iris --namespace "team-a"' in of_chart
+    assert 'mda status iris --namespace "mine"' in of_user
+
+
+def test_a_chart_moves_to_another_version_of_the_application(make: Make, checkout: Path) -> None:
+    result = make("chart-app-version", "MODEL=iris", "VERSION=9.8.7")
+
+    assert result.returncode == 0, result.stderr
+    assert 'appVersion: "9.8.7"' in (checkout / "k8s_dev/iris/Chart.yaml").read_text()
+
+
+def test_a_bump_is_what_the_command_line_says_of_itself(make: Make, checkout: Path) -> None:
+    # An environment of its own: a bump installs the checkout anew.
+    for name in ("pyproject.toml", ".venv", "scripts"):
+        (checkout / name).unlink()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, checkout)
+    shutil.copytree(ROOT / "scripts", checkout / "scripts")
+    shutil.copytree(ROOT / "model_deployment_app", checkout / "model_deployment_app")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
+    [packages] = (checkout / ".venv/lib").glob("python3*/site-packages")
+    (packages / "shared.pth").write_text(sysconfig.get_path("purelib"))
+    (checkout / ".venv/bin/poetry").symlink_to(ROOT / ".venv/bin/poetry")
+    (checkout / ".venv/.installed").touch()
+
+    result = make("bump", "PART=major")
+
+    assert result.returncode == 0, result.stderr
+    said = subprocess.run([checkout / ".venv/bin/mda", "--version"], capture_output=True, text=True).stdout
+    assert result.stdout == f"Bumping version from {version('model-deployment-app')} to {said}"
