@@ -77,7 +77,7 @@ REVISION    = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>
 # $(call build,DOCKERFILE,IMAGE). BUILDAH_FORMAT: podman drops the HEALTHCHECK of an image in the OCI format.
 define build
 BUILDAH_FORMAT=docker DOCKER_BUILDKIT=1 $(DOCKER) build --file $(1) --tag $(2) $(PLATFORM:%=--platform=%) \
-  --build-arg VERSION=$(RELEASED) --build-arg REVISION=$(REVISION) $(BUILD_ARGS) .
+  --label org.opencontainers.image.version=$(RELEASED) --label org.opencontainers.image.revision=$(REVISION) $(BUILD_ARGS) .
 $(if $(filter-out 0,$(PUSH)),$(DOCKER) push $(2))
 endef
 
