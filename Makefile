@@ -76,7 +76,7 @@ REVISION    = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>
 
 # $(call build,DOCKERFILE,IMAGE). BUILDAH_FORMAT: podman drops the HEALTHCHECK of an image in the OCI format.
 define build
-BUILDAH_FORMAT=docker DOCKER_BUILDKIT=1 $(DOCKER) build --file $(1) --tag $(2) $(PLATFORM:%=--platform=%) \
+BUILDAH_FORMAT=docker $(DOCKER) build --file $(1) --tag $(2) $(PLATFORM:%=--platform=%) \
   --label org.opencontainers.image.version=$(RELEASED) --label org.opencontainers.image.revision=$(REVISION) $(BUILD_ARGS) .
 $(if $(filter-out 0,$(PUSH)),$(DOCKER) push $(2))
 endef
@@ -93,6 +93,7 @@ test-images: install ## Build the server's image and run it as the chart does, o
 
 require-docker:
 	@test -n "$(DOCKER)" || { echo "neither docker nor podman answers: install or start one, or name one by DOCKER=" >&2; exit 2; }
+	@$(DOCKER) info >/dev/null 2>&1 || { echo "$(DOCKER) does not answer: start it, or name another by DOCKER=" >&2; exit 2; }
 	@test -n "$(REGISTRY)" || test "$(PUSH)" = 0 || { echo "REGISTRY= is missing, such as REGISTRY=gcr.io/my-project; PUSH=0 only builds" >&2; exit 2; }
 
 ##@ After a change

@@ -56,7 +56,7 @@ for folder in sys.argv[1:]:
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """What builds and runs, with the image built; skips where there is no such thing."""
-    binary = os.environ.get("DOCKER") or next(filter(shutil.which, ("docker", "podman")), "")
+    binary = shutil.which(os.environ.get("DOCKER", ""))
     if not binary or subprocess.run([binary, "info"], capture_output=True).returncode:
         pytest.skip("neither docker nor podman answers: install or start one, or name one by DOCKER=")
     arguments = os.environ.get("BUILD_ARGS", "")
