@@ -43,11 +43,12 @@ demo: install ## The main job on embedded defaults: train, publish, render, lint
 test: install ## Run the tests
 	@$(VENV)/bin/python -m pytest
 
-lint: install ## Check style, types, packaging and the charts of k8s_dev
+lint: install ## Check style, types, packaging, Dockerfiles and the charts of k8s_dev
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/poetry check --quiet
+	@$(VENV)/bin/hadolint Dockerfile.base Dockerfile.ci
 	@$(MDA) lint
 	@$(if $(shell git tag --list 'v[0-9]*'),$(VENV)/bin/python scripts/version_check.py)
 
@@ -108,6 +109,41 @@ chart-app-version: require-model install ## Have MODEL run this version of the a
 
 version-check: install ## Fail if the package changed since the last tag vX.Y.Z under its version
 	@$(VENV)/bin/python scripts/version_check.py
+
+##@ Images
+.PHONY: docker-base docker-ci-test test-images require-docker
+
+DOCKER     ?= $(firstword $(foreach engine,docker podman,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
+REGISTRY   ?=
+PUSH       ?= 1
+VARIANT    ?= sklearn
+PLATFORM   ?=
+BUILD_ARGS ?=
+IMAGE       = $(REGISTRY:%=%/)model-deployment-app
+RELEASED    = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION    = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
+
+# $(call build,DOCKERFILE,IMAGE). BUILDAH_FORMAT: podman drops the HEALTHCHECK of an image in the OCI format.
+define build
+BUILDAH_FORMAT=docker $(DOCKER) build --file $(1) --tag $(2) $(PLATFORM:%=--platform=%) \
+  --label org.opencontainers.image.version=$(RELEASED) --label org.opencontainers.image.revision=$(REVISION) $(BUILD_ARGS) .
+$(if $(filter-out 0,$(PUSH)),$(DOCKER) push $(2))
+endef
+
+docker-base: require-docker ## Build the server's image and push it (REGISTRY=gcr.io/my-project [VARIANT=cpu|cuda] [PLATFORM=] or PUSH=0)
+	@test -n "$(filter sklearn cpu cuda,$(VARIANT))" || { echo "VARIANT=$(VARIANT): expected sklearn, cpu or cuda" >&2; exit 2; }
+	$(call build,Dockerfile.base --build-arg VARIANT=$(VARIANT),$(IMAGE):$(RELEASED)$(patsubst %,-%,$(filter-out sklearn,$(VARIANT))))
+
+docker-ci-test: require-docker ## Build the image that the tests run in and push it (REGISTRY= or PUSH=0)
+	$(call build,Dockerfile.ci,$(IMAGE)-ci:$(RELEASED))
+
+test-images: install ## Build the server's image and run it as the chart does, or say why not ([BUILD_ARGS=])
+	@DOCKER="$(DOCKER)" BUILD_ARGS="$(BUILD_ARGS)" $(VENV)/bin/python -m pytest -m images -rs tests/images
+
+require-docker:
+	@test -n "$(DOCKER)" || { echo "neither docker nor podman answers: install or start one, or name one by DOCKER=" >&2; exit 2; }
+	@$(DOCKER) info >/dev/null 2>&1 || { echo "$(DOCKER) does not answer: start it, or name another by DOCKER=" >&2; exit 2; }
+	@test -n "$(REGISTRY)" || test "$(PUSH)" = 0 || { echo "REGISTRY= is missing, such as REGISTRY=gcr.io/my-project; PUSH=0 only builds" >&2; exit 2; }
 
 ##@ After a change
 .PHONY: schema constraints
