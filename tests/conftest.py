@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-OURS = Path(__file__).parents[1] / ".tools/node_modules/.bin/helm"
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
 def helm() -> str:
-    """The helm that make has chosen, or would choose; its whole path, since a test may run it elsewhere."""
-    binary = os.environ.get("HELM") or shutil.which("helm") or (str(OURS) if OURS.exists() else None)
-    assert binary, "no helm: run make install"
-    return str(Path(shutil.which(binary) or binary).absolute())
+    """The helm that make has chosen, or would choose."""
+    chosen = os.environ.get("HELM") or shutil.which("helm") or ".tools/node_modules/.bin/helm"
+    # make's is relative to the repository; a test may run it elsewhere.
+    binary = shutil.which(chosen) or shutil.which(ROOT / chosen)
+    assert binary, f"no helm at {chosen}: run make install"
+    return str(Path(binary).absolute())
