@@ -3,6 +3,7 @@
 `make version-check` and `make lint` run this. A release is a tag vX.Y.Z.
 """
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -20,13 +21,17 @@ def main() -> None:
     tag = described.stdout.strip()
     changed = _git("diff", "--name-only", tag, "--", PACKAGE).stdout
     changed += _git("ls-files", "--others", "--exclude-standard", "--", PACKAGE).stdout
-    if changed and version == tag.removeprefix("v"):
+    if changed and _numbers(version) <= _numbers(tag.removeprefix("v")):
         files = changed.split()
         sys.exit(
-            f"version {version}: {PACKAGE}/ has changed since {tag}, and the version has not "
+            f"version {version}: {PACKAGE}/ has changed since {tag}, and the version was not raised "
             f"({len(files)} files, {files[0]} for one): make bump PART=patch"
         )
     print(f"version {version}: {'raised' if changed else 'nothing has changed'} since {tag}")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:3]]
 
 
 def _git(*words: str) -> subprocess.CompletedProcess[str]:

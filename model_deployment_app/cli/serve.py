@@ -1,5 +1,7 @@
 """``mda serve``: the server of one values.yaml."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +31,8 @@ def serve(
     ] = "",
 ) -> None:
     """Serve the model of a values.yaml."""
+    # A container's first process has no handler of its own: without this one, a signal while we import is lost.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from ..app import server  # the other verbs need no web framework
     from ..telemetry import logs
 

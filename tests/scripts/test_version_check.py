@@ -85,3 +85,15 @@ def test_with_a_new_version_the_package_may_change(released: Repository) -> None
     result = released.check()
 
     assert (result.returncode, result.stdout) == (0, "version 0.1.1: raised since v0.1.0\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_raised"), [("0.1.1", True), ("0.10.0", True), ("1.0.0", True), ("0.0.9", False)]
+)
+def test_only_a_higher_version_is_a_new_one(released: Repository, version: str, is_raised: bool) -> None:
+    released.write("model_deployment_app/model.py", "two")
+    released.release_as(version)
+
+    result = released.check()
+
+    assert (result.returncode == 0) is is_raised
