@@ -80,14 +80,14 @@ class Witness:
 def progress(deployments: list[Object], reason: Reason | None) -> str:
     """How far a rollout is, in a line: ``1 of 2 pods ready; <why the others are not>``."""
     wanted = sum(one["spec"].get("replicas", 1) for one in deployments)
-    ready = sum(min(_new(one), one.get("status", {}).get("readyReplicas", 0)) for one in deployments)
-    counted = f"{ready} of {wanted} pods ready" if deployments else "nothing is there yet"
+    counted = f"{sum(map(_new_ready, deployments))} of {wanted} pods ready" if deployments else "nothing is there yet"
     return f"{counted}; {reason.text}" if reason else counted
 
 
-def _new(deployment: Object) -> int:
-    """The pods of the wanted template that are ready at most: old ones are not what one waits for."""
+def _new_ready(deployment: Object) -> int:
+    """The pods of the wanted template that are ready for certain: old ones are not what one waits for."""
     status = deployment.get("status", {})
     if status.get("observedGeneration") != deployment["metadata"].get("generation"):
         return 0
-    return status.get("updatedReplicas", 0)
+    old = status.get("replicas", 0) - status.get("updatedReplicas", 0)
+    return max(0, status.get("readyReplicas", 0) - old)
