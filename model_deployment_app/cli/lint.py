@@ -1,12 +1,12 @@
 """``mda lint``: everything that can be wrong with the charts of a folder before a cluster sees them."""
 
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..charts import clashes
+from ..cluster.helm import lint_faults
 from ..errors import ChartError
 
 
@@ -20,18 +20,7 @@ def lint(
     faults = clashes.find(charts)
     found = sorted(file.parent for file in charts.glob("*/Chart.yaml"))
     for chart in found:
-        faults += _faults(chart, helm)
+        faults += lint_faults(helm, chart)
     if faults:
         raise ChartError("\n".join(faults))
     print(f"{len(found)} chart{'' if len(found) == 1 else 's'} in {charts}: no faults")
-
-
-def _faults(chart: Path, helm: str) -> list[str]:
-    try:
-        result = subprocess.run([helm, "lint", "--strict", str(chart)], capture_output=True, text=True)
-    except OSError as error:
-        raise ChartError(f"{helm} cannot be run ({error.strerror}): install helm, or run `make install`") from error
-    if not result.returncode:
-        return []
-    lines = [line for line in result.stdout.splitlines() if line.startswith(("[ERROR]", "- "))]
-    return [f"{chart}: {line}" for line in lines or [result.stderr.strip() or result.stdout.strip()]]

@@ -38,10 +38,8 @@ class Helm:
 
     def lint(self, chart: Path, values: Sequence[str]) -> None:
         """Raise DeployError, one fault a line, if *chart* with *values* has faults."""
-        result = commands.attempt(self.binary, "lint", "--strict", chart, *values)
-        if result.returncode:
-            lines = [line for line in result.stdout.splitlines() if line.startswith(("[ERROR]", "- "))]
-            raise DeployError("\n".join(f"{chart}: {line}" for line in lines or [commands.last_words(result.stderr)]))
+        if faults := lint_faults(self.binary, chart, values):
+            raise DeployError("\n".join(faults))
 
     def template(self, release: str, chart: Path, values: Sequence[str]) -> str:
         """The manifests, as YAML."""
@@ -77,6 +75,15 @@ class Helm:
     @property
     def _there(self) -> tuple[str, ...]:
         return ("--namespace", self.namespace)
+
+
+def lint_faults(binary: str, chart: Path, values: Sequence[str] = ()) -> list[str]:
+    """What `helm lint --strict` has against *chart* with *values*, one fault a line."""
+    result = commands.attempt(binary, "lint", "--strict", chart, *values)
+    if not result.returncode:
+        return []
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("[ERROR]", "- "))]
+    return [f"{chart}: {line}" for line in lines or [commands.last_words(result.stderr or result.stdout)]]
 
 
 def atomic_flags(version: str) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from model_deployment_app.cli.lint import lint
-from model_deployment_app.errors import ChartError
+from model_deployment_app.errors import ChartError, ToolMissing
 
 COMMITTED = Path(__file__).parents[2] / "k8s_dev"
 
@@ -42,5 +42,5 @@ def test_a_folder_that_there_is_not_has_no_charts_without_faults(tmp_path, helm)
 
 
 def test_a_missing_helm_is_told_of(charts):
-    with pytest.raises(ChartError, match="install helm, or run `make install`"):
+    with pytest.raises(ToolMissing, match=r"install helm 3\.6 or later, or run `make install`"):
         lint(charts, "/nowhere/helm")
