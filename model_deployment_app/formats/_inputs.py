@@ -229,9 +229,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _one_row(specs: tuple[TensorSpec, ...], row: list[Any]) -> Tensors:
-    """One row in the form of *specs*."""
-    if len(specs[0].shape) == 2:
-        return {specs[0].name: np.array([row], dtype=np.float64)}
+    """One row as one array for each column."""
     return {
         spec.name: np.array([_plain(value)], dtype=np.float64 if spec.dtype == "float64" else object)
         for spec, value in zip(specs, row, strict=True)
