@@ -125,7 +125,9 @@ class ModelRepository:
         if source.sha256 is None:
             logger.warning("no sha256 is pinned: nothing verifies that these are the bytes that were published")
         try:
-            predictor = model_format.load(artifact.path, **source.options)
+            with artifact.file:
+                predictor = model_format.load(artifact.file, **source.options)
+                artifact.confirm_unchanged()
             return revision.build(
                 predictor,
                 name=source.name,

@@ -1,22 +1,14 @@
 """URI -> verified local file. One module for each URI scheme; what the bytes mean is no concern of this room."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from .. import plugins
 from ..errors import ArtifactRejected
+from ._artifact import Artifact
 from ._cache import Cache
 
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A file on this machine whose digest is known."""
-
-    uri: str
-    path: Path
-    sha256: str
-    size_bytes: int
+__all__ = ["Artifact", "fetch"]
 
 
 def fetch(uri: str, *, sha256: str | None = None, project: str | None = None, cache_dir: Path) -> Artifact:
@@ -43,10 +35,11 @@ def fetch(uri: str, *, sha256: str | None = None, project: str | None = None, ca
         If no module reads the scheme of *uri*.
     """
     store = plugins.find("artifacts", urlsplit(uri).scheme)
-    path, digest = store.fetch(uri, sha256=sha256, project=project, cache=Cache(cache_dir))
-    if sha256 not in (None, digest):
+    artifact: Artifact = store.fetch(uri, sha256=sha256, project=project, cache=Cache(cache_dir))
+    if sha256 not in (None, artifact.sha256):
+        artifact.file.close()
         raise ArtifactRejected(
-            f"{uri}: its sha256 is {digest}, but config.model.sha256 is {sha256}: publish the artifact again, or "
+            f"{uri}: its sha256 is {artifact.sha256}, but config.model.sha256 is {sha256}: publish the artifact again, or "
             "correct the value if you meant these bytes"
         )
-    return Artifact(uri, path, digest, path.stat().st_size)
+    return artifact

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import ArtifactUnavailable
+from ._artifact import Artifact, opened
 
 
 class Cache:
@@ -23,22 +24,19 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "sha256"
 
-    def get(self, sha256: str) -> Path | None:
+    def get(self, uri: str, sha256: str) -> Artifact | None:
         """The artifact of that digest, if it is here and undamaged; a damaged one is removed."""
         if not (path := self._folder / sha256).is_file():
             return None
-        if digest_of(path) == sha256:
-            return path
+        cached = opened(uri, path)
+        if cached.sha256 == sha256:
+            return cached
+        cached.file.close()
         path.unlink(missing_ok=True)
         return None
 
-    def add(self, download: Callable[[Any], None]) -> tuple[Path, str]:
+    def add(self, uri: str, download: Callable[[Any], None]) -> Artifact:
         """Keep what *download* writes to the file it is given; its own errors pass through.
-
-        Returns
-        -------
-        path : Path
-        sha256 : str
 
         Raises
         ------
@@ -57,19 +55,13 @@ class Cache:
                 os.fsync(file.fileno())
                 digest = hashing.sha256.hexdigest()
                 # Last and at once: nobody ever sees a part of an artifact under its digest.
-                return part.rename(self._folder / digest), digest
+                return opened(uri, part.rename(self._folder / digest))
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         finally:
             with suppress(OSError):  # of bytes that a full disk has refused already
                 file.close()
-
-
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _HashingFile:

@@ -5,17 +5,18 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ArtifactDenied, ArtifactNotFound, ArtifactUnavailable
-from ._cache import Cache, digest_of
+from ._artifact import Artifact, opened
+from ._cache import Cache
 from ._folder import only_artifact
 
 
-def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> tuple[Path, str]:
+def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> Artifact:
     """Resolve *uri* to a file, and read it for its digest (see `artifacts.fetch`)."""
     path = Path(unquote(urlsplit(uri).path))
     try:
         if path.is_dir():
             path = path / only_artifact(str(path), (entry.name for entry in path.iterdir() if entry.is_file()))
-        return path, digest_of(path)
+        return opened(uri, path)
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactNotFound(f"{path}: no such file or folder; {_what_is_there(path)}") from None
     except PermissionError as error:

@@ -14,6 +14,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
 from ..errors import ArtifactDenied, ArtifactNotFound, ArtifactUnavailable
+from ._artifact import Artifact
 from ._cache import Cache
 from ._folder import only_artifact
 
@@ -21,16 +22,16 @@ from ._folder import only_artifact
 _ONCE: dict[str, Any] = {"timeout": (5.0, 30.0), "retry": None}
 
 
-def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> tuple[Path, str]:
+def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> Artifact:
     """Download *uri*, unless the cache holds *sha256* (see `artifacts.fetch`)."""
-    if sha256 is not None and (cached := cache.get(sha256)) is not None:
-        return cached, sha256
+    if sha256 is not None and (cached := cache.get(uri, sha256)) is not None:
+        return cached
     parts = urlsplit(uri)
     bucket_name, blob_name = parts.netloc, parts.path.strip("/")
     with _translated(uri, project):
         bucket = storage.Client(project=project).bucket(bucket_name)
         blob = bucket.get_blob(blob_name, **_ONCE) or bucket.blob(_in_folder(bucket, uri, blob_name))
-        return cache.add(lambda file: blob.download_to_file(file, checksum="auto", **_ONCE))
+        return cache.add(uri, lambda file: blob.download_to_file(file, checksum="auto", **_ONCE))
 
 
 def _in_folder(bucket: storage.Bucket, uri: str, name: str) -> str:

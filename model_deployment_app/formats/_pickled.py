@@ -3,8 +3,7 @@
 import logging
 import re
 import warnings
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import joblib
 import sklearn
@@ -32,7 +31,7 @@ _IMPOSTORS = (
 
 
 def load(
-    path: Path,
+    file: BinaryIO,
     *,
     job: Job,
     output: Output | None = None,
@@ -43,8 +42,8 @@ def load(
 
     Parameters
     ----------
-    path : Path
-        A file whose digest has been checked: unpickling runs what is in it.
+    file : BinaryIO
+        A file, at its start, whose digest has been checked: unpickling runs what is in it.
     job, output, input_size, example
         As `EstimatorPredictor` takes them.
 
@@ -55,17 +54,17 @@ def load(
     NotAnEstimator, UnservableEstimator
         As `EstimatorPredictor` raises them.
     """
-    return EstimatorPredictor(unpickle(path), job=job, output=output, input_size=input_size, example=example)
+    return EstimatorPredictor(unpickle(file), job=job, output=output, input_size=input_size, example=example)
 
 
-def unpickle(path: Path) -> Any:
+def unpickle(file: BinaryIO) -> Any:
     """Read one pickled object; joblib's reader takes plain pickles and all compressions as well."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            loaded = joblib.load(path)
+            loaded = joblib.load(file)
         except (Exception, SystemExit) as error:  # a pickle is a program: it can raise anything
-            raise ArtifactRejected(f"the artifact {_reason(path, error)}") from error
+            raise ArtifactRejected(f"the artifact {_reason(file, error)}") from error
     for warning in caught:
         if isinstance(warning.message, InconsistentVersionWarning):
             logger.warning(
@@ -78,9 +77,9 @@ def unpickle(path: Path) -> Any:
     return loaded
 
 
-def _reason(path: Path, error: BaseException) -> str:
-    with path.open("rb") as file:
-        head = file.read(64)
+def _reason(file: BinaryIO, error: BaseException) -> str:
+    file.seek(0)
+    head = file.read(64)
     for magic, reason in _IMPOSTORS:
         if head.startswith(magic) if magic else not head:
             return reason

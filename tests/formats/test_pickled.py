@@ -26,7 +26,7 @@ def test_a_plain_pickle_of_any_protocol_is_read(tmp_path, model_format, protocol
     path = tmp_path / "model"
     path.write_bytes(pickle.dumps(MODEL, protocol=protocol))
 
-    assert_answers(plugins.find("formats", model_format).load(path, job="classification"))
+    assert_answers(load(path, model_format))
 
 
 @pytest.mark.parametrize("model_format", ["pkl", "joblib"])
@@ -35,7 +35,7 @@ def test_a_compressed_pickle_is_read(tmp_path, model_format, compress):
     path = tmp_path / "model"
     path.write_bytes(compress(pickle.dumps(MODEL)))
 
-    assert_answers(plugins.find("formats", model_format).load(path, job="classification"))
+    assert_answers(load(path, model_format))
 
 
 @pytest.mark.parametrize("model_format", ["pkl", "joblib"])
@@ -44,7 +44,12 @@ def test_what_joblib_writes_is_read(tmp_path, model_format, compress):
     path = tmp_path / "model"
     joblib.dump(MODEL, path, compress=compress)
 
-    assert_answers(plugins.find("formats", model_format).load(path, job="classification"))
+    assert_answers(load(path, model_format))
+
+
+def load(path, model_format):
+    with path.open("rb") as file:
+        return plugins.find("formats", model_format).load(file, job="classification")
 
 
 def assert_answers(predictor) -> None:
@@ -71,7 +76,7 @@ def test_what_is_no_pickle_is_called_by_its_name(tmp_path, content, words):
     path.write_bytes(content)
 
     with pytest.raises(ArtifactRejected, match=words):
-        plugins.find("formats", "joblib").load(path, job="classification")
+        load(path, "joblib")
 
 
 def test_a_module_that_is_missing_is_named(tmp_path, monkeypatch):
@@ -83,7 +88,7 @@ def test_a_module_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "their_package")
 
     with pytest.raises(ArtifactRejected, match="needs the Python module 'their_package': install it into the image"):
-        plugins.find("formats", "pkl").load(path, job="classification")
+        load(path, "pkl")
 
 
 def test_a_class_of_a_notebook_is_named(tmp_path, monkeypatch):
@@ -95,7 +100,7 @@ def test_a_class_of_a_notebook_is_named(tmp_path, monkeypatch):
         path.write_bytes(pickle.dumps(main.Net()))
 
     with pytest.raises(ArtifactRejected, match="needs 'Net' from __main__: define it in an importable module"):
-        plugins.find("formats", "pkl").load(path, job="classification")
+        load(path, "pkl")
 
 
 def test_a_pickle_that_exits_is_told_of(tmp_path):
@@ -103,7 +108,7 @@ def test_a_pickle_that_exits_is_told_of(tmp_path):
     path.write_bytes(b"cbuiltins\nexit\n(I3\ntR.")
 
     with pytest.raises(ArtifactRejected, match="SystemExit: 3"):
-        plugins.find("formats", "pkl").load(path, job="classification")
+        load(path, "pkl")
 
 
 def test_another_scikit_learn_is_told_of_in_the_log(tmp_path, caplog):
@@ -111,7 +116,7 @@ def test_another_scikit_learn_is_told_of_in_the_log(tmp_path, caplog):
     state = MODEL.__getstate__() | {"_sklearn_version": "1.2.2"}
     path.write_bytes(pickle.dumps(_Old(state)))
 
-    plugins.find("formats", "pkl").load(path, job="classification")
+    load(path, "pkl")
 
     assert "saved with scikit-learn 1.2.2" in caplog.text
 
