@@ -73,8 +73,8 @@ class _Environment(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         document: dict[str, Any] = {}
-        for name, text in sorted(os.environ.items()):
-            if name.startswith(ENV_PREFIX):
+        for variable, text in sorted(os.environ.items()):
+            if (name := _FOUNDING.get(variable, variable)).startswith(ENV_PREFIX):
                 *parents, key = (to_camel(part.lower()) for part in name.removeprefix(ENV_PREFIX).split("__"))
                 section = document
                 for parent in parents:
@@ -86,7 +86,10 @@ class _Environment(PydanticBaseSettingsSource):
 
 
 #: Keys that hold more than text.
-_TYPED = ("docs", "example", "inputSize", "startupSeconds")
+_TYPED = ("docs", "example", "gpuMemoryFraction", "inputSize", "startupSeconds")
+
+#: Variables that were there before ours.
+_FOUNDING = {"GPU_MEMORY_FRACTION": f"{ENV_PREFIX}GPU_MEMORY_FRACTION"}
 
 
 def _typed(text: str) -> Any:
@@ -143,6 +146,17 @@ class Settings(BaseSettings):
         Field(
             description="One instance: warms the model up and is shown in /docs. Default: made up from the estimator."
         ),
+    ] = None
+    device: Annotated[
+        str,
+        Field(
+            pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$",
+            description="Where PyTorch computes; auto: on a GPU where there is one, else on the CPU.",
+        ),
+    ] = "auto"
+    gpu_memory_fraction: Annotated[
+        Annotated[float, Field(gt=0, le=1)] | None,
+        Field(description="Of a GPU's memory, how much PyTorch may take; default: all."),
     ] = None
     startup_seconds: Annotated[
         int,

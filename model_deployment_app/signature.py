@@ -37,7 +37,8 @@ class Signature:
     Attributes
     ----------
     inputs : tuple of TensorSpec
-        One of shape (None, columns), or one of shape (None,) for each column of a mixed table.
+        One of shape (None, columns) or, for nested arrays, (None, ...); or one of shape (None,) for each column of a
+        mixed table.
     outputs : tuple of TensorSpec
     is_named : bool
         Whether columns may be given by name, in any order.
@@ -81,6 +82,8 @@ class Signature:
         InvalidTensor
             If names, widths or types do not fit; the message names the row and the column.
         """
+        if len(self.inputs[0].shape) > 2:
+            return {self.inputs[0].name: self._arrays(tensors)}
         columns = self._split(tensors)
         dtypes = [spec.dtype for spec in self.inputs]
         if len(dtypes) == 1 and len(self.inputs[0].shape) == 2:
@@ -96,15 +99,43 @@ class Signature:
 
     def _split(self, tensors: Tensors) -> np.ndarray | list[np.ndarray]:
         """The columns in order: a table of shape (rows, columns), or one array each."""
-        if set(tensors) == {ROWS} and (rows := tensors[ROWS]).ndim == 2:
+        if set(tensors) != {ROWS}:
+            return self._by_name(tensors)
+        rows = tensors[ROWS]
+        if rows.ndim == 2:
             if rows.shape[1] != len(self.columns):
                 raise InvalidTensor(f"row 0: expected {self._width()}, got {rows.shape[1]}")
             return rows
-        if set(tensors) == {ROWS} and not (self.is_named and self.columns == (ROWS,)):
-            if not self.takes_text:
-                raise InvalidTensor(f"row 0: expected {self._width()} in an array, got {kind(tensors[ROWS][0])}")
-            return [tensors[ROWS]]
-        return self._by_name(tensors)
+        if rows.ndim > 2:
+            raise InvalidTensor(f"row 0: expected {self._width()}, got nested arrays of shape {rows.shape[1:]}")
+        if self.is_named and self.columns == (ROWS,):
+            return self._by_name(tensors)
+        if not self.takes_text:
+            raise InvalidTensor(f"row 0: expected {self._width()} in an array, got {kind(rows[0])}")
+        return [rows]
+
+    def _arrays(self, tensors: Tensors) -> np.ndarray:
+        """Rows of more than one axis each, such as images."""
+        shape = self.inputs[0].shape[1:]
+        if set(tensors) != {ROWS}:
+            raise InvalidTensor(f"expected each row as nested arrays of shape {shape}, not as an object")
+        rows = tensors[ROWS]
+        if rows.dtype == np.float64 and rows.shape[1:] == shape:
+            return rows
+        numbers = np.empty((len(rows), *(axis or 0 for axis in shape)))
+        for row, value in enumerate(rows):
+            nested = np.array(value.tolist() if isinstance(value, np.ndarray) else value, dtype=object)
+            if nested.shape != shape:
+                got = f"shape {nested.shape}" if nested.shape else kind(value)
+                raise InvalidTensor(f"row {row}: expected nested arrays of shape {shape}, got {got}")
+            for number in nested.flat:
+                if number is not None and type(number) not in (int, float):
+                    raise InvalidTensor(f"row {row}: expected numbers, got {kind(number)}")
+            try:
+                numbers[row] = nested
+            except OverflowError:
+                raise InvalidTensor(f"row {row}: expected numbers within float64, got one beyond") from None
+        return numbers
 
     def _by_name(self, tensors: Tensors) -> list[np.ndarray]:
         if not self.is_named:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from .. import plugins
 from ..dataplane import DataPlane
 from ..errors import LoadError, ServingError
-from ..protocols import from_instances
+from ..protocols import from_instance
 from ..repository import ModelRepository, ModelSource
 from ..settings import GCSModel, Settings
 from . import health, openapi
@@ -71,9 +71,11 @@ def _source(settings: Settings) -> ModelSource:
         "job": settings.job,
         "output": settings.output,
         "input_size": settings.input_size,
+        "device": settings.device,
+        "gpu_memory_fraction": settings.gpu_memory_fraction,
     }
     if settings.example is not None:
-        options["example"] = from_instances([settings.example])
+        options["example"] = from_instance(settings.example)
     return ModelSource(
         name=settings.name,
         version=settings.version,

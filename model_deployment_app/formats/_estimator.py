@@ -127,6 +127,8 @@ class EstimatorPredictor:
 
     def _complaint(self, inputs: Tensors, row: int, name: str, position: int | None) -> str:
         cell = inputs[name][row] if position is None else inputs[name][row, position]
+        if np.ndim(cell):
+            return f"row {row}: the estimator does not take {'null here' if np.isnan(cell).any() else 'these numbers'}"
         column = name if position is None else self.signature.columns[position]
         label = f"{column!r}" if self.signature.is_named else column
         what = (

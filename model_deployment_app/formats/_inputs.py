@@ -68,6 +68,8 @@ def discover(estimator: Any, *, input_size: int | None, example: Tensors | None)
     UnservableEstimator
         If *estimator* is not fitted, contradicts *input_size*, or answers no row that can be made up.
     """
+    if example is not None and ROWS in example and example[ROWS].ndim > 2:
+        return _nested(example[ROWS], input_size)
     names = _names(estimator, example)
     known = learnt(estimator, names)
     fitted_width = getattr(estimator, "n_features_in_", None)
@@ -148,6 +150,15 @@ def _width(estimator: BaseEstimator, fitted: int | None, input_size: int | None,
             f"set inputSize: {width}"
         )
     return width
+
+
+def _nested(row: np.ndarray, input_size: int | None) -> Inputs:
+    if input_size not in (None, row.size):
+        raise UnservableEstimator(
+            f"config.inputSize is {input_size}, but config.example holds {row.size} values: set inputSize: {row.size}"
+        )
+    spec = TensorSpec("input-0", "float64", (None, *row.shape[1:]))
+    return Inputs((spec,), Table(None), {spec.name: row})
 
 
 def _text(word: str, input_size: int | None, example: Tensors | None) -> Inputs:

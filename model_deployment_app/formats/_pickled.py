@@ -5,16 +5,21 @@ import re
 import warnings
 from typing import Any, BinaryIO
 
-import joblib
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
-from ..errors import ArtifactRejected
+from ..errors import ArtifactRejected, InvalidConfig, MissingExtra
 from ..tensors import Tensors
 from ._estimator import EstimatorPredictor, Job, Output
 from ._inputs import told
+from ._unpickler import unpickle
 
 logger = logging.getLogger(__name__)
+
+_NO_TORCH = (
+    "the artifact (or config.device) needs PyTorch, which is not installed here: use the image's cpu or "
+    "cuda variant (docs/IMAGES.md), or pip install 'model-deployment-app[torch]'"
+)
 
 #: First bytes of what people upload in place of a pickle.
 _IMPOSTORS = (
@@ -37,6 +42,8 @@ def load(
     output: Output | None = None,
     input_size: int | None = None,
     example: Tensors | None = None,
+    device: str = "auto",
+    gpu_memory_fraction: float | None = None,
 ) -> EstimatorPredictor:
     """Unpickle an estimator and get it ready to predict.
 
@@ -46,24 +53,36 @@ def load(
         A file, at its start, whose digest has been checked: unpickling runs what is in it.
     job, output, input_size, example
         As `EstimatorPredictor` takes them.
+    device : str
+        Where PyTorch computes: "auto", "cpu", "cuda" or "cuda:<number>".
+    gpu_memory_fraction : float, optional
+        How much of that device's memory PyTorch may take, if it is a GPU.
 
     Raises
     ------
     ArtifactRejected
         If the file is no pickle, is cut short, or needs a module that is not here.
+    InvalidConfig
+        If this host does not have that device.
+    MissingExtra
+        If it needs PyTorch, and this image has none.
     NotAnEstimator, UnservableEstimator
         As `EstimatorPredictor` raises them.
     """
-    return EstimatorPredictor(unpickle(file), job=job, output=output, input_size=input_size, example=example)
+    estimator = _unpickled(file, device, gpu_memory_fraction)
+    return EstimatorPredictor(estimator, job=job, output=output, input_size=input_size, example=example)
 
 
-def unpickle(file: BinaryIO) -> Any:
-    """Read one pickled object; joblib's reader takes plain pickles and all compressions as well."""
+def _unpickled(file: BinaryIO, device: str, gpu_memory_fraction: float | None) -> Any:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            loaded = joblib.load(file)
+            loaded = unpickle(file, device=device, memory_fraction=gpu_memory_fraction)
+        except InvalidConfig:
+            raise
         except (Exception, SystemExit) as error:  # a pickle is a program: it can raise anything
+            if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+                raise MissingExtra(_NO_TORCH) from error
             raise ArtifactRejected(f"the artifact {_reason(file, error)}") from error
     for warning in caught:
         if isinstance(warning.message, InconsistentVersionWarning):

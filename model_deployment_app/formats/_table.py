@@ -27,17 +27,17 @@ class Table:
     takes_text: bool = False
 
     def build(self, inputs: Tensors) -> Any:
-        """Join *inputs*: one array of shape (rows, columns), or one of shape (rows,) for each column.
+        """Join *inputs*: one array of shape (rows, columns) or (rows, ...), or one of shape (rows,) for each column.
 
         Returns
         -------
-        DataFrame or ndarray of shape (rows, columns), or ndarray of shape (rows,) for text
+        DataFrame or ndarray of shape (rows, columns), ndarray of shape (rows, ...), or of shape (rows,) for text
         """
         [first, *_] = inputs.values()
         if self.takes_text:
             return first
         if self.names is None:
-            if first.ndim == 2:
+            if first.ndim > 1:
                 return first
             return np.stack([self._nulls(name, array) for name, array in inputs.items()], axis=1)
         from pandas import DataFrame, Series  # only estimators with column names pay for pandas

@@ -18,12 +18,13 @@ REQUEST: dict[str, Any] = {
     "required": ["instances"],
     "properties": {
         "instances": {
-            "description": "Rows: arrays in the order of the features, objects by column name, or strings of text.",
+            "description": "Rows: arrays in the order of the features (nested, for images and sequences), objects by "
+            "column name, or strings of text.",
             "type": "array",
             "minItems": 1,
             "items": {
                 "anyOf": [
-                    {"type": "array", "items": SCALAR},
+                    {"type": "array", "items": {"anyOf": [SCALAR, {"type": "array"}]}},
                     {"type": "object", "additionalProperties": SCALAR},
                     {"type": "string"},
                 ]
@@ -33,22 +34,27 @@ REQUEST: dict[str, Any] = {
 }
 
 
-class _Numbers(msgspec.Struct, forbid_unknown_fields=True):
-    instances: list[list[float | None]]
+def _decoder(axes: int) -> msgspec.json.Decoder:
+    numbers: Any = float | None
+    for _ in range(axes):
+        numbers = list[numbers]
+    return msgspec.json.Decoder(msgspec.defstruct("Numbers", [("instances", numbers)], forbid_unknown_fields=True))
 
 
-_numbers = msgspec.json.Decoder(_Numbers)
+#: Tables first; then sequences, images, and stacks of images.
+_numbers = [_decoder(axes) for axes in (2, 3, 4, 5)]
 _anything = msgspec.json.Decoder()
 
 
 def decode_numbers(body: bytes) -> Tensors | None:
-    """The common case, straight to NumPy: equally long rows of numbers that float64 holds; None if it is not that."""
-    try:
-        instances = _numbers.decode(body).instances
-        rows = np.array(instances, dtype=np.float64)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
-    return {ROWS: rows} if rows.ndim == 2 and not (np.abs(rows) >= MAX_EXACT_INTEGER).any() else None
+    """The common case, straight to NumPy: rows of one shape, of numbers that float64 holds; None if it is not that."""
+    for decoder in _numbers:  # the wrong ones fail at the first cell
+        try:
+            rows = np.array(decoder.decode(body).instances, dtype=np.float64)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            continue
+        return {ROWS: rows} if rows.ndim > 1 and not (np.abs(rows) >= MAX_EXACT_INTEGER).any() else None
+    return None
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
@@ -75,6 +81,12 @@ def _not_json(body: bytes, reason: str) -> str:
         return "the body holds a number beyond float64"
     hint = " (NaN and Infinity are not; null is a missing value)" if b"NaN" in body or b"Infinity" in body else ""
     return f"the body is not JSON{hint}: {reason.removeprefix('JSON is malformed: ')}"
+
+
+def from_instance(instance: object) -> Tensors:
+    """One row that does not come from a request, as if it did (see `from_instances`)."""
+    body = msgspec.json.encode({"instances": [instance]})
+    return decode_numbers(body) or from_instances([instance])
 
 
 def from_instances(instances: object) -> Tensors:
