@@ -314,6 +314,6 @@ def _numbers(values: Any, dtype: torch.dtype, name: str, *, ensure_2d: bool = Fa
         limit = torch.iinfo(dtype).max
         if array.dtype.kind == "f" and (array % 1).any():
             raise ValueError(f"{name} holds a fraction, where the module takes {dtype}")
-    if array.size and np.abs(array).max() > limit:
+    if array.size and max(-float(array.min()), float(array.max())) > limit:
         raise ValueError(f"{name} holds a number beyond {dtype}")
     return array

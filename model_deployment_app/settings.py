@@ -242,7 +242,8 @@ def _faults(error: ValidationError) -> Iterator[str]:
         # A discriminated union puts its tag into the path: model.GCS.bucketName is model.bucketName to the user.
         parts = [str(part) for part in fault["loc"] if part not in ("GCS", "LOCAL")]
         variable = ENV_PREFIX + "__".join(to_snake(part).upper() for part in parts)
-        key = variable if variable in os.environ else ".".join(["config", *parts])
+        given = [name for name in os.environ if _FOUNDING.get(name, name) == variable]
+        key = given[0] if given else ".".join(["config", *parts])
         match fault["type"]:
             case "extra_forbidden":
                 yield f"{key}: unknown key"

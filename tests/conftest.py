@@ -15,3 +15,10 @@ def helm() -> str:
     binary = shutil.which(chosen) or shutil.which(ROOT / chosen)
     assert binary, f"no helm at {chosen}: run make install"
     return str(Path(binary).absolute())
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        torch = pytest.importorskip("torch")
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")

@@ -88,6 +88,10 @@ def test_a_model_path_takes_the_place_of_the_model(config, tmp_path, monkeypatch
         ({"version": "v 1"}, "config.version: string should match pattern"),
         ({"docs": "yes"}, "config.docs: input should be a valid boolean, got 'yes'"),
         ({"logLevel": "loud"}, "config.logLevel: input should be 'debug'"),
+        ({"device": "gpu"}, "config.device: string should match pattern"),
+        ({"device": "cuda:x"}, "config.device: string should match pattern"),
+        ({"gpuMemoryFraction": 0}, "config.gpuMemoryFraction: input should be greater than 0, got 0"),
+        ({"gpuMemoryFraction": 95}, "config.gpuMemoryFraction: input should be less than or equal to 1, got 95"),
         ({"startupSeconds": 0}, "config.startupSeconds: input should be greater"),
         ({"output": "labels"}, "config.output: input should be 'probabilities' or 'label', got 'labels'"),
         ({"job": "regression", "output": "label"}, "config: output is for job: classification; remove it"),
@@ -148,6 +152,9 @@ def test_a_missing_file_is_refused_with_what_to_give(tmp_path):
         ("MDA_DOCS", "false", "docs", False),
         ("MDA_VERSION", "20261121", "version", "20261121"),
         ("MDA_EXAMPLE", "[1.5, 2]", "example", [1.5, 2]),
+        ("MDA_DEVICE", "cuda:1", "device", "cuda:1"),
+        ("MDA_GPU_MEMORY_FRACTION", "0.5", "gpu_memory_fraction", 0.5),
+        ("GPU_MEMORY_FRACTION", "0.95", "gpu_memory_fraction", 0.95),
     ],
 )
 def test_the_environment_overrides_the_file(config, monkeypatch, name, text, key, value):
@@ -170,13 +177,14 @@ def test_the_environment_reaches_into_the_model(config, monkeypatch):
         {"MDA_NAME__X": "iris"},
         {"MDA_MODEL": "iris", "MDA_MODEL__PATH": "/m.pkl"},
         {"MDA_EXAMPLE": "[1,", "MDA_DOCS": "[1,"},
+        {"GPU_MEMORY_FRACTION": "most"},
     ],
 )
 def test_a_wrong_environment_variable_is_refused(config, monkeypatch, variables):
     for name, text in variables.items():
         monkeypatch.setenv(name, text)
 
-    with pytest.raises(InvalidConfig, match=r"MDA_|config\.name"):
+    with pytest.raises(InvalidConfig, match=r"MDA_|config\.name|^.*: GPU_MEMORY_FRACTION"):
         read(config(LOCAL))
 
 

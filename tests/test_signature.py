@@ -16,6 +16,7 @@ MIXED = Signature(
     (),
     is_named=True,
 )
+IMAGES = Signature((TensorSpec("input-0", "float64", (None, 1, 2, 2)),), ())
 TEXT = Signature((TensorSpec("text", "str", (None,)),), ())
 
 
@@ -68,6 +69,18 @@ def test_text_comes_as_strings_or_as_rows_of_one():
     assert TEXT.check(rows(["a"], ["b"]))["text"].tolist() == ["a", "b"]
 
 
+def test_nested_rows_of_numbers_pass_without_a_copy():
+    images = np.zeros((2, 1, 2, 2))
+
+    assert IMAGES.check({ROWS: images})["input-0"] is images
+
+
+def test_nested_rows_may_hold_nulls_and_long_integers():
+    checked = IMAGES.check(rows([[[None, 2], [3, 2**60]]]))
+
+    np.testing.assert_array_equal(checked["input-0"], [[[[np.nan, 2], [3, 2.0**60]]]])
+
+
 @pytest.mark.parametrize(
     ("signature", "tensors", "message"),
     [
@@ -89,6 +102,26 @@ def test_text_comes_as_strings_or_as_rows_of_one():
         (MIXED, {ROWS: np.zeros((2, 3))}, "row 0, column 'city': expected a string, got a number"),
         (TEXT, {ROWS: from_values(["a", 2])}, "row 1, column text: expected a string, got a number"),
         (TEXT, rows(["a", "b"]), "row 0: expected a string, got 2"),
+        (TEXT, {ROWS: np.zeros((1, 2, 2))}, "row 0: expected a string, got nested arrays of shape (2, 2)"),
+        (MATRIX, {ROWS: np.zeros((1, 2, 2))}, "row 0: expected 2 values, got nested arrays of shape (2, 2)"),
+        (IMAGES, {ROWS: np.zeros((3, 4))}, "row 0: expected nested arrays of shape (1, 2, 2), got shape (4,)"),
+        (
+            IMAGES,
+            {ROWS: np.zeros((3, 1, 2, 3))},
+            "row 0: expected nested arrays of shape (1, 2, 2), got shape (1",
+        ),
+        (IMAGES, {ROWS: from_values([1])}, "row 0: expected nested arrays of shape (1, 2, 2), got a number"),
+        (IMAGES, {ROWS: from_values(["a"])}, "row 0: expected nested arrays of shape (1, 2, 2), got a string"),
+        (
+            IMAGES,
+            rows([[[1, 2], [3, 4]]], [[[1, 2], [3]]]),
+            "row 1: expected nested arrays of shape (1, 2, 2)",
+        ),
+        (IMAGES, rows([[[1, 2], [3, "a"]]]), "row 0: expected numbers, got a string"),
+        (IMAGES, rows([[[1, 2], [3, True]]]), "row 0: expected numbers, got a boolean"),
+        (IMAGES, rows([[[1, 2], [3, {"a": 1}]]]), "row 0: expected numbers, got an object"),
+        (IMAGES, rows([[[1, 2], [3, 10**400]]]), "row 0: expected numbers within float64, got one beyond"),
+        (IMAGES, columns(age=[1]), "expected each row as nested arrays of shape (1, 2, 2), not as an object"),
     ],
 )
 def test_what_does_not_fit_is_named_by_row_and_column(signature, tensors, message):

@@ -29,6 +29,16 @@ def test_rows_of_numbers_become_one_table():
     np.testing.assert_array_equal(native.decode(b'{"instances": [[1, 2]]}')[ROWS], [[1, 2]])
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4), (2, 1, 4, 4), (1, 2, 3, 2, 2)])
+def test_nested_rows_of_numbers_become_one_array(shape):
+    rows = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+
+    decoded = native.decode(json.dumps({"instances": rows.tolist()}).encode())
+
+    np.testing.assert_array_equal(decoded[ROWS], rows)
+    assert decoded[ROWS].dtype == np.float64
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
