@@ -302,18 +302,19 @@ class PyTorchEstimator(BaseEstimator):
 
 
 def _numbers(values: Any, dtype: torch.dtype, name: str, *, ensure_2d: bool = False) -> np.ndarray:
-    """Finite numbers that *dtype* holds, of any number of axes."""
+    """Finite numbers that *dtype* holds, of any number of axes, in an array that PyTorch takes."""
     if getattr(values, "dtype", None) == np.dtype(object) and not ensure_2d:
         values = list(values)  # of arrays: a column may hold one in each row
     array = check_array(values, dtype="numeric", allow_nd=True, ensure_2d=ensure_2d, input_name=name)
     if dtype.is_floating_point:
-        limit = torch.finfo(dtype).max
+        low, high = torch.finfo(dtype).min, torch.finfo(dtype).max
     elif dtype == torch.bool:
-        limit = 1
+        low, high = 0, 1
     else:
-        limit = torch.iinfo(dtype).max
+        low, high = torch.iinfo(dtype).min, torch.iinfo(dtype).max
         if array.dtype.kind == "f" and (array % 1).any():
             raise ValueError(f"{name} holds a fraction, where the module takes {dtype}")
-    if array.size and max(-float(array.min()), float(array.max())) > limit:
+    if array.size and not low <= float(array.min()) <= float(array.max()) <= high:
         raise ValueError(f"{name} holds a number beyond {dtype}")
-    return array
+    # Neither of another byte order nor with negative strides.
+    return np.ascontiguousarray(array, dtype=np.float64 if dtype.is_floating_point else np.int64)

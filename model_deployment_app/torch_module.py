@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -29,12 +29,13 @@ def resolve_device(device: "str | torch.device") -> torch.device:
         named = torch.device(device)
     except RuntimeError:
         raise ValueError(f"device={device!r}: expected 'auto', 'cpu', 'cuda' or 'cuda:<number>'") from None
-    if named.type != "cuda":
-        return named
-    count = torch.cuda.device_count()
-    if (named.index or 0) >= count:
+    if named.type == "cuda" and (named.index or 0) >= (count := torch.cuda.device_count()):
         raise ValueError(f"device='{named}' asked, host has {count} CUDA device{'' if count == 1 else 's'}")
-    return torch.device("cuda", torch.cuda.current_device() if named.index is None else named.index)
+    try:
+        return torch.empty(0, device=named).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device='{named}' asked, host cannot use it: {reason}") from error
 
 
 def needed_inputs(module: torch.nn.Module) -> list[str]:
@@ -59,6 +60,7 @@ def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
 
 
 def ready(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """The same module, in evaluation mode and on *device*."""
     if any(part.training for part in module.modules()):
         module.eval()
     if any(tensor.device != device for tensor in chain(module.parameters(), module.buffers())):
@@ -85,7 +87,7 @@ def as_table(answer: Any, rows: int) -> np.ndarray:
 def on_cpu(module: torch.nn.Module) -> torch.nn.Module:
     """The module with every tensor on the CPU; a copy where one is not, so that the module in use stays where it is."""
     # By identity: what is shared, such as tied weights, stays shared.
-    memo = {id(tensor): _cpu_copy(tensor) for tensor in _tensors(module) if tensor.device.type != "cpu"}
+    memo = {id(tensor): _cpu_copy(tensor) for tensor in _tensors(module, set()) if tensor.device.type != "cpu"}
     return copy.deepcopy(module, memo) if memo else module
 
 
@@ -94,13 +96,20 @@ def _cpu_copy(tensor: torch.Tensor) -> torch.Tensor:
     return torch.nn.Parameter(copied, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else copied
 
 
-def _tensors(thing: Any) -> Iterator[torch.Tensor]:
-    """Parameters, buffers, and tensors that a module holds in attributes of its own."""
+def _tensors(thing: Any, seen: set[int]) -> Iterator[torch.Tensor]:
+    """Parameters, buffers, and tensors that a module holds in attributes of its own; each once."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
     if isinstance(thing, torch.Tensor):
         yield thing
-    elif isinstance(thing, torch.nn.Module):
-        yield from _tensors(vars(thing))
+        return
+    inner: Iterable[Any] = ()
+    if isinstance(thing, torch.nn.Module):
+        inner = vars(thing).values()
     elif isinstance(thing, Mapping):
-        yield from chain.from_iterable(map(_tensors, thing.values()))
-    elif isinstance(thing, Sequence | set) and not isinstance(thing, str | bytes):
-        yield from chain.from_iterable(map(_tensors, thing))
+        inner = thing.values()
+    elif isinstance(thing, list | tuple | set):
+        inner = thing
+    for each in inner:
+        yield from _tensors(each, seen)

@@ -44,6 +44,23 @@ def test_inputs_have_any_number_of_axes(shape):
     assert_allclose(probabilities, torch.softmax(torch.tensor(answers(module, images)), 1), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [ROWS[::-1], ROWS.astype(">f8")[::-1], np.asfortranarray(ROWS)[::-1], ROWS.astype(np.longdouble)[::-1]],
+    ids=["backwards", "big-endian", "by column", "long"],
+)
+def test_rows_may_lie_in_memory_as_they_like(rows):
+    estimator = PyTorchEstimator(linear(3))
+
+    assert_array_equal(estimator.predict_proba(rows), estimator.predict_proba(ROWS)[::-1])
+
+
+@pytest.mark.parametrize("value", [-1, 256, 0.5])
+def test_whole_numbers_are_within_their_dtype(value):
+    with pytest.raises(ValueError, match="X holds a"):
+        PyTorchEstimator(linear(3), dtype="uint8").predict([[0, 1, 255, value]])
+
+
 def test_a_sequence_of_tokens_keeps_its_whole_numbers():
     module = torch.nn.Sequential(torch.nn.Embedding(1000, 4), torch.nn.Flatten(), linear(2, features=12))
     tokens = np.array([[1, 2, 999], [0, 5, 7]])

@@ -85,6 +85,16 @@ def test_tied_weights_stay_tied():
     assert loaded.module.encode.weight is loaded.module.decode.weight
 
 
+def test_a_module_that_knows_its_parent_is_pickled():
+    module = net()
+    module.child = torch.nn.Linear(1, 1)
+    module.child.parent = [module]  # a list, or PyTorch would register it
+
+    loaded = pickle.loads(pickle.dumps(PyTorchEstimator(module)))
+
+    assert loaded.module.child.parent[0] is loaded.module
+
+
 def test_a_compiled_module_is_pickled_as_it_was_before():
     module = net()
 
