@@ -30,7 +30,7 @@ HELM       ?= $(or $(shell command -v helm),$(OUR_HELM))
 export HELM
 
 ##@ Start here
-.PHONY: help install demo test lint
+.PHONY: help install demo test lint storage-faults
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ demo: install ## The main job on embedded defaults: train, publish, render, lint
 
 test: install ## Run the tests
 	@$(VENV)/bin/python -m pytest
+
+storage-faults: install ## Start a model from a store with every fault that we know of, and print what came of each
+	@PYTHONPATH=tests $(VENV)/bin/python -m artifacts
 
 lint: install ## Check style, types, packaging, Dockerfiles and the charts of k8s_dev
 	@$(VENV)/bin/ruff check .

@@ -21,6 +21,7 @@
         ├── ArtifactDenied      the store knows us and says no, or does not know us
         ├── ArtifactRejected    the bytes are not the ones wanted, or cannot be unpickled
         ├── ArtifactUnavailable the store does not answer: the only one worth a retry
+        ├── CacheUnusable       no room, or no right to write, where downloads are kept
         ├── NotAnEstimator      unpickled, but not what this server serves
         ├── UnservableEstimator an estimator that contradicts its config or gives no answer
         ├── UnknownPlugin       no format, store or protocol of that name
@@ -36,6 +37,14 @@ from typing import ClassVar
 def quoted(name: str) -> str:
     """A client's own word in a message, cut: it may be a megabyte."""
     return repr(name if len(name) <= 80 else f"{name[:79]}…")
+
+
+def sized(count_bytes: float) -> str:
+    """``12.3 MB``: a number of bytes in a message."""
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count_bytes >= factor:
+            return f"{count_bytes / factor:.1f} {unit}"
+    return f"{count_bytes:.0f} B"
 
 
 class ServingError(Exception):
@@ -129,6 +138,11 @@ class ArtifactRejected(LoadError):
 
 
 class ArtifactUnavailable(LoadError):
+    #: How long the store has asked to be left alone.
+    wait_s: float | None = None
+
+
+class CacheUnusable(LoadError):
     pass
 
 

@@ -1,6 +1,7 @@
 """Name -> revision: the only place where artifacts, formats and the engine meet."""
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ class ModelSource:
         The start of the artifact's digest where None.
     uri : str
     sha256, project : str or None
+    generation : int or None
         As `artifacts.fetch` takes them.
     model_format : str
         Name of a module in `formats`.
@@ -43,6 +45,7 @@ class ModelSource:
     project: str | None
     model_format: str
     options: dict[str, Any]
+    generation: int | None = None
 
 
 class ModelRepository:
@@ -54,11 +57,16 @@ class ModelRepository:
         The models to serve. None is ready before `load` has returned for it.
     cache_dir : Path
         For downloads.
+    meter : callable
+        Is told how far a download is, as `artifacts.fetch` tells it.
     """
 
-    def __init__(self, sources: list[ModelSource], *, cache_dir: Path) -> None:
+    def __init__(
+        self, sources: list[ModelSource], *, cache_dir: Path, meter: artifacts.Meter = artifacts.unseen
+    ) -> None:
         self._sources = {source.name: source for source in sources}
         self._cache_dir = cache_dir
+        self._meter = meter
         self._revisions: dict[str, Revision] = {}
         self._failures: dict[str, LoadError] = {}
 
@@ -91,8 +99,14 @@ class ModelRepository:
         failure = self._failures.get(name)
         raise ModelNotReady(f"{name} is loading" if failure is None else f"{name}: {failure.code}: {failure}")
 
-    def load(self, name: str) -> Revision:
+    def load(self, name: str, *, timeout_s: float = 300.0) -> Revision:
         """Fetch, unpickle and warm up one model, then let requests see it.
+
+        Parameters
+        ----------
+        name : str
+        timeout_s : float
+            For fetching.
 
         Raises
         ------
@@ -102,7 +116,7 @@ class ModelRepository:
         source = self._sources[name]
         started = time.monotonic()
         try:
-            loaded = self._load(source)
+            loaded = self._load(source, timeout_s)
         except LoadError as failure:
             self._failures[name] = failure
             raise
@@ -118,9 +132,17 @@ class ModelRepository:
         )
         return loaded
 
-    def _load(self, source: ModelSource) -> Revision:
+    def _load(self, source: ModelSource, timeout_s: float) -> Revision:
         model_format = plugins.find("formats", source.model_format)
-        artifact = artifacts.fetch(source.uri, sha256=source.sha256, project=source.project, cache_dir=self._cache_dir)
+        artifact = artifacts.fetch(
+            source.uri,
+            sha256=source.sha256,
+            project=source.project,
+            generation=source.generation,
+            timeout_s=timeout_s,
+            meter=self._meter,
+            cache_dir=self._cache_dir,
+        )
         logger.info("fetched: uri=%s sha256=%s bytes=%d", artifact.uri, artifact.sha256, artifact.size_bytes)
         if source.sha256 is None:
             logger.warning("no sha256 is pinned: nothing verifies that these are the bytes that were published")
@@ -137,29 +159,23 @@ class ModelRepository:
         except LoadError as error:
             raise type(error)(f"{source.uri}: {error}") from error
 
-    def start(self, *, budget_s: float, on_refusal: Callable[[LoadError], None]) -> None:
+    def start(self, *, budget_s: float, on_refusal: Callable[[LoadError], None], first_wait_s: float = 0.5) -> None:
         """Load every model in the background, trying again while the store does not answer.
 
         Parameters
         ----------
         budget_s : float
-            Seconds after which a store that does not answer is a refusal too.
+            For each model, all attempts and waits together; a store that does not answer until then is a refusal too.
         on_refusal : callable
             Called from the background, once, with what cannot heal.
+        first_wait_s : float
+            Before the second attempt; twice as long before each that follows, up to ten seconds.
         """
 
         def load_all() -> None:
             try:
                 for name in self._sources:
-                    for attempt in stamina.retry_context(
-                        on=ArtifactUnavailable,
-                        attempts=None,
-                        timeout=budget_s,
-                        wait_initial=0.5,
-                        wait_max=10.0,
-                    ):
-                        with attempt:
-                            self.load(name)
+                    self._load_within(budget_s, name, first_wait_s)
             except LoadError as error:
                 on_refusal(error)
             except BaseException as error:  # a thread's end is silent: even SystemExit must be told
@@ -167,3 +183,30 @@ class ModelRepository:
                 on_refusal(LoadError(f"loading failed: {type(error).__name__}: {error}"))
 
         threading.Thread(target=load_all, name="load", daemon=True).start()
+
+    def _load_within(self, budget_s: float, name: str, first_wait_s: float) -> None:
+        started = time.monotonic()
+        attempts = 0
+
+        def pause_s(error: Exception) -> float | bool:
+            """How long before the next attempt; False where no time is left for one, or none would help."""
+            if not isinstance(error, ArtifactUnavailable):
+                return False
+            remaining_s = started + budget_s - time.monotonic()
+            # Pods that fail together must not come back together.
+            wait_s = random.uniform(0.5, 1.0) * min(10.0, first_wait_s * 2 ** (attempts - 1))
+            if error.wait_s is not None and error.wait_s < remaining_s:
+                wait_s = max(wait_s, error.wait_s)
+            if wait_s >= remaining_s:
+                return False
+            logger.warning("attempt %d failed, the next in %.1f s: %s", attempts, wait_s, error)
+            return wait_s
+
+        try:
+            for attempt in stamina.retry_context(on=pause_s, attempts=None, timeout=None):
+                with attempt:
+                    attempts += 1
+                    self.load(name, timeout_s=started + budget_s - time.monotonic())
+        except ArtifactUnavailable as error:
+            passed_s = time.monotonic() - started
+            raise ArtifactUnavailable(f"{error} (attempts: {attempts}, in {passed_s:.0f} s)") from error

@@ -5,12 +5,22 @@ The founding keys (``modelType``, ``job``, ``model``, ``inputSize``) are contrac
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel, to_snake
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -24,6 +34,32 @@ Sha256 = Annotated[
     Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the artifact, checked before it is unpickled."),
 ]
 NonEmpty = Annotated[str, Field(min_length=1)]
+
+#: Helm holds a number as float64: a larger one would reach the pod as its neighbour.
+EXACT_IN_HELM = 2**53 - 1
+DIGITS = r"^[1-9][0-9]{0,18}$"
+
+
+def _generation(value: object) -> int:
+    is_digits = isinstance(value, str) and re.match(DIGITS, value)
+    if is_digits or (type(value) is int and 1 <= value <= EXACT_IN_HELM):
+        return int(value)  # type: ignore[call-overload]
+    raise ValueError(f"expected up to 19 digits, in quotes if they are more than 16, got {value!r}")
+
+
+Generation = Annotated[
+    int,
+    BeforeValidator(_generation),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": EXACT_IN_HELM},
+                {"type": "string", "pattern": DIGITS},
+            ],
+            "description": "Version of the blob in the store; another one is refused.",
+        }
+    ),
+]
 
 
 class _Strict(BaseModel):
@@ -44,6 +80,7 @@ class GCSModel(_Strict):
             pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$", description="A blob, or a folder that holds exactly one artifact."
         ),
     ]
+    generation: Generation | None = None
     sha256: Sha256 | None = None
 
     @property

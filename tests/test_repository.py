@@ -1,7 +1,11 @@
+import re
 import threading
+import time
 
 import joblib
 import pytest
+from artifacts.faults import UNAVAILABLE, all_of, with_header
+from fake_gcs import fake_gcs, well
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
@@ -25,7 +29,7 @@ def artifact(tmp_path):
 
 @pytest.fixture
 def repository(tmp_path):
-    def make(path, *, uri=None, sha256=None, version=None) -> ModelRepository:
+    def make(path, *, uri=None, sha256=None, version=None, generation=None) -> ModelRepository:
         source = ModelSource(
             name="iris",
             version=version,
@@ -34,6 +38,7 @@ def repository(tmp_path):
             project=None,
             model_format="joblib",
             options={"job": "classification"},
+            generation=generation,
         )
         return ModelRepository([source], cache_dir=tmp_path / "cache")
 
@@ -47,7 +52,9 @@ def start():
     def run(repository: ModelRepository, budget_s: float) -> list:
         refusals = []
         over = threading.Event()
-        repository.start(budget_s=budget_s, on_refusal=lambda error: (refusals.append(error), over.set()))
+        repository.start(
+            budget_s=budget_s, on_refusal=lambda error: (refusals.append(error), over.set()), first_wait_s=0.1
+        )
         while not repository.ready() and not over.wait(0.01):
             pass
         return refusals
@@ -126,28 +133,55 @@ def test_what_cannot_heal_is_refused_at_once(repository, tmp_path, start):
 def test_a_store_that_does_not_answer_is_asked_until_the_budget_is_spent(repository, artifact, monkeypatch, start):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
     models = repository(artifact, uri="gs://bucket/iris.joblib")
+    started = time.monotonic()
 
-    [refusal] = start(models, budget_s=1.2)
+    [refusal] = start(models, budget_s=2.0)
 
+    assert time.monotonic() - started < 5
     assert isinstance(refusal, ArtifactUnavailable)
+    assert "cannot be reached" in str(refusal)
+    assert re.search(r"\(attempts: ([2-9]|1\d), in \d s\)$", str(refusal))
     assert models.failure("iris").code == "ArtifactUnavailable"
 
 
-def test_a_store_that_comes_back_is_enough(repository, artifact, tmp_path, start):
-    cache = tmp_path / "cache"
-    models = repository(artifact)
-    attempts = []
-    fetch_once = models.load
+def test_a_store_that_comes_back_is_enough_and_each_attempt_is_told(repository, artifact, start, caplog):
+    with fake_gcs(sending=[UNAVAILABLE, UNAVAILABLE, well]) as store, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STORAGE_EMULATOR_HOST", store.address)
+        store.put("models/iris.joblib", artifact.read_bytes())
+        models = repository(artifact, uri="gs://models/iris.joblib")
+        refusals = start(models, budget_s=60)
 
-    def load(name):
-        attempts.append(name)
-        if len(attempts) < 3:
-            raise ArtifactUnavailable(f"{cache}: the disk is full")
-        return fetch_once(name)
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("attempt")]
+    assert refusals == []
+    assert models.get().name == "iris"
+    assert len(store.of("send")) == 3
+    assert [line.partition(" failed")[0] for line in told] == ["attempt 1", "attempt 2"]
+    assert all(
+        re.search(r"the next in 0\.\d s: gs://models/iris.joblib: the store failed \(503", line) for line in told
+    )
 
-    models.load = load  # a fault that no real store gives on demand
-    refusals = start(models, budget_s=60)
+
+@pytest.mark.parametrize(("asked_s", "waited_s"), [("1", 1.0), ("3600", 0.0), ("soon", 0.0)])
+def test_a_store_is_left_alone_as_long_as_it_asks_if_there_is_time(repository, artifact, start, asked_s, waited_s):
+    busy = all_of(UNAVAILABLE, with_header("Retry-After", asked_s))
+    with fake_gcs(describing=[busy, well]) as store, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STORAGE_EMULATOR_HOST", store.address)
+        store.put("models/iris.joblib", artifact.read_bytes())
+        models = repository(artifact, uri="gs://models/iris.joblib")
+        started = time.monotonic()
+        refusals = start(models, budget_s=5)
+        passed_s = time.monotonic() - started
 
     assert refusals == []
-    assert len(attempts) == 3
-    assert models.get().name == "iris"
+    assert waited_s <= passed_s < 5
+
+
+def test_a_pinned_generation_reaches_the_store(repository, artifact, start):
+    with fake_gcs() as store, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STORAGE_EMULATOR_HOST", store.address)
+        store.put("models/iris.joblib", artifact.read_bytes(), generation=7)
+        models = repository(artifact, uri="gs://models/iris.joblib", generation=8)
+        [refusal] = start(models, budget_s=60)
+
+    assert isinstance(refusal, ArtifactRejected)
+    assert "generation is 8, but the store has generation 7" in str(refusal)

@@ -84,6 +84,9 @@ def test_a_model_path_takes_the_place_of_the_model(config, tmp_path, monkeypatch
         ({"inputSize": True}, "config.inputSize: input should be a valid integer, got True"),
         ({"inputSize": 0}, "config.inputSize: input should be greater than or equal to 1, got 0"),
         ({"model": {**LOCAL["model"], "sha256": "ab"}}, "config.model.sha256: string should match pattern"),
+        ({"model": {**GCS, "generation": 10**18}}, "config.model.generation: expected up to 19 digits, in quotes if"),
+        ({"model": {**GCS, "generation": "v1"}}, "config.model.generation: expected up to 19 digits, in quotes if"),
+        ({"model": {**LOCAL["model"], "generation": 1}}, "config.model.generation: unknown key"),
         ({"name": "a/b"}, "config.name: string should match pattern"),
         ({"version": "v 1"}, "config.version: string should match pattern"),
         ({"docs": "yes"}, "config.docs: input should be a valid boolean, got 'yes'"),
@@ -169,12 +172,22 @@ def test_the_environment_reaches_into_the_model(config, monkeypatch):
     assert read(config(LOCAL)).model.path == "/elsewhere.joblib"
 
 
+def test_a_generation_is_the_same_number_with_quotes_without_and_from_the_environment(config, monkeypatch):
+    plain = read(config({**LOCAL, "model": {**GCS, "generation": 1700000000123457}}))
+    quoted = read(config({**LOCAL, "model": {**GCS, "generation": "1700000000123457"}}))
+    monkeypatch.setenv("MDA_MODEL__GENERATION", "1700000000123457")
+    set_outside = read(config({**LOCAL, "model": GCS}))
+
+    assert plain.model.generation == quoted.model.generation == set_outside.model.generation == 1700000000123457
+
+
 @pytest.mark.parametrize(
     "variables",
     [
         {"MDA_LOGLEVEL": "debug"},
         {"MDA_MODEL__PFAD": "/m.pkl"},
         {"MDA_NAME__X": "iris"},
+        {"MDA_MODEL__METHOD": "GCS", "MDA_MODEL__GENERATION": "1e15"},
         {"MDA_MODEL": "iris", "MDA_MODEL__PATH": "/m.pkl"},
         {"MDA_EXAMPLE": "[1,", "MDA_DOCS": "[1,"},
         {"GPU_MEMORY_FRACTION": "most"},

@@ -68,6 +68,7 @@ RULES: dict[str, tuple[Check, str]] = {
         "the name of a PersistentVolumeClaim, or nothing",
     ),
     "model_volume": (optional(is_volume), "a JSON object with one volume source, or nothing"),
+    "generation": (optional(matching("[1-9][0-9]{0,18}")), "up to 19 digits, or nothing"),
     "sha256": (optional(matching("[0-9a-f]{64}")), "64 lower-case hexadecimal digits, or nothing"),
     "input_size": (optional(POSITIVE), "a positive integer, or nothing"),
     "example": (optional(is_instance), "a JSON list, object or string, or nothing"),
@@ -88,7 +89,7 @@ RULES: dict[str, tuple[Check, str]] = {
 }
 # First parts of the server's own paths, which an Ingress path would hide.
 ROUTES = {"predict", "v1", "health", "livez", "readyz", "docs", "openapi.json"}
-UNUSED = {"GCS": {"model_path"}, "LOCAL": {"project_name", "bucket_name", "blob_dir"}}
+UNUSED = {"GCS": {"model_path"}, "LOCAL": {"project_name", "bucket_name", "blob_dir", "generation"}}
 
 
 def faults(answers: dict[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-from .. import plugins
+from .. import artifacts, plugins
 from ..dataplane import DataPlane
 from ..errors import LoadError, ServingError
 from ..protocols import from_instance
@@ -23,7 +23,12 @@ APP_VERSION = version("model-deployment-app")
 
 
 def create_app(
-    settings: Settings, *, cache_dir: Path, on_refusal: Callable[[LoadError], None], root_path: str = ""
+    settings: Settings,
+    *,
+    cache_dir: Path,
+    on_refusal: Callable[[LoadError], None],
+    meter: artifacts.Meter = artifacts.unseen,
+    root_path: str = "",
 ) -> FastAPI:
     """The ASGI application of one server; the model is loaded in the background once it has started.
 
@@ -34,10 +39,12 @@ def create_app(
         For downloaded artifacts.
     on_refusal : callable
         Called once, from another thread, if the model can never be served.
+    meter : callable
+        Is told how far a download is, as `artifacts.fetch` tells it.
     root_path : str
         The path of the Ingress; every route is served with and without it.
     """
-    repository = ModelRepository([_source(settings)], cache_dir=cache_dir)
+    repository = ModelRepository([_source(settings)], cache_dir=cache_dir, meter=meter)
     dataplane = DataPlane(repository)
 
     @asynccontextmanager
@@ -76,12 +83,14 @@ def _source(settings: Settings) -> ModelSource:
     }
     if settings.example is not None:
         options["example"] = from_instance(settings.example)
+    model = settings.model
     return ModelSource(
         name=settings.name,
         version=settings.version,
-        uri=settings.model.uri,
-        sha256=settings.model.sha256,
-        project=settings.model.project_name if isinstance(settings.model, GCSModel) else None,
+        uri=model.uri,
+        sha256=model.sha256,
+        project=model.project_name if isinstance(model, GCSModel) else None,
+        generation=model.generation if isinstance(model, GCSModel) else None,
         model_format=settings.model_type,
         options=options,
     )

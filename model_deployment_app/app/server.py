@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from ..artifacts import Meter
 from ..errors import InvalidConfig, ServingError
 from ..settings import Settings
 from . import create_app
@@ -18,8 +19,16 @@ logger = logging.getLogger(__name__)
 TERMINATION_LOG = "/dev/termination-log"
 
 
-def run(settings: Settings, *, host: str, port: int, cache_dir: Path, root_path: str = "") -> int:
+def run(settings: Settings, *, host: str, port: int, cache_dir: Path, meter: Meter, root_path: str = "") -> int:
     """Serve until a signal or a refusal.
+
+    Parameters
+    ----------
+    settings : Settings
+    host, port
+        To listen on.
+    cache_dir, meter, root_path
+        As `create_app` takes them.
 
     Returns
     -------
@@ -33,7 +42,7 @@ def run(settings: Settings, *, host: str, port: int, cache_dir: Path, root_path:
         refusals.append(error)
         server.should_exit = True
 
-    app = create_app(settings, cache_dir=cache_dir, on_refusal=refuse, root_path=root_path)
+    app = create_app(settings, cache_dir=cache_dir, on_refusal=refuse, meter=meter, root_path=root_path)
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_config=None, server_header=False))
 
     def stop(*_: object) -> None:

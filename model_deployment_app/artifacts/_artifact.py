@@ -57,3 +57,10 @@ def opened(uri: str, path: Path) -> Artifact:
         file.close()
         raise
     return Artifact(uri, file, digest, status.st_size, status.st_mtime_ns)
+
+
+def mismatch(uri: str, *, sha256: str, wanted: str) -> ArtifactRejected:
+    return ArtifactRejected(
+        f"{uri}: its sha256 is {sha256}, but config.model.sha256 is {wanted}: publish the artifact again, or correct "
+        "the value if you meant these bytes"
+    )

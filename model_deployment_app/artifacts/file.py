@@ -6,11 +6,10 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import ArtifactDenied, ArtifactNotFound, ArtifactUnavailable
 from ._artifact import Artifact, opened
-from ._cache import Cache
 from ._folder import only_artifact
 
 
-def fetch(uri: str, *, sha256: str | None, project: str | None, cache: Cache) -> Artifact:
+def fetch(uri: str, **_: object) -> Artifact:
     """Resolve *uri* to a file, and read it for its digest (see `artifacts.fetch`)."""
     path = Path(unquote(urlsplit(uri).path))
     try:

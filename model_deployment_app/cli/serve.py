@@ -35,11 +35,19 @@ def serve(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from ..app import server  # the other verbs need no web framework
     from ..telemetry import logs
+    from ._download import meter
 
     try:
         chosen = settings.read(config, model_path=model_path)
         logs.configure(chosen.log_level)
-        status = server.run(chosen, host=host, port=port, cache_dir=cache_dir.expanduser(), root_path=root_path)
+        status = server.run(
+            chosen,
+            host=host,
+            port=port,
+            cache_dir=cache_dir.expanduser(),
+            meter=meter(sys.stderr),
+            root_path=root_path,
+        )
     except ServingError as error:
         server.report(error)
         status = 1

@@ -17,8 +17,12 @@ def configure(level: str) -> None:
             "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"level": level.upper(), "handlers": ["stderr"]},
-            # Chatty at debug, about nothing that concerns a model.
-            "loggers": {name: {"level": "INFO"} for name in ("google", "urllib3", "asyncio")},
+            "loggers": {
+                # Chatty at debug, about nothing that concerns a model.
+                **{name: {"level": "INFO"} for name in ("google", "urllib3", "asyncio")},
+                # Its line for each retry has no cause; the repository's has.
+                "stamina": {"level": "ERROR"},
+            },
         }
     )
     logging.captureWarnings(True)

@@ -23,7 +23,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def fetch(path: Path, cache_dir: Path, sha256: str | None = None) -> artifacts.Artifact:
-    return artifacts.fetch(path.as_uri(), sha256=sha256, cache_dir=cache_dir)
+    """The artifact, its file read and closed."""
+    artifact = artifacts.fetch(path.as_uri(), sha256=sha256, cache_dir=cache_dir)
+    with artifact.file:
+        assert artifact.file.read() == BYTES
+    return artifact
 
 
 def refusal(path: Path, cache_dir: Path, error: type[LoadError], sha256: str | None = None) -> str:
@@ -39,7 +43,7 @@ def test_a_file_is_used_where_it_lies(folder: Path, tmp_path: Path) -> None:
 
     artifact = fetch(path, tmp_path / "cache")
 
-    assert artifact.path == path
+    assert artifact.file.name == str(path)
     assert artifact.sha256 == hashlib.sha256(BYTES).hexdigest()
     assert artifact.size_bytes == len(BYTES)
     assert not (tmp_path / "cache").exists()
@@ -48,7 +52,7 @@ def test_a_file_is_used_where_it_lies(folder: Path, tmp_path: Path) -> None:
 def test_a_folder_stands_for_its_only_artifact(folder: Path, tmp_path: Path) -> None:
     artifact = fetch(folder, tmp_path / "cache")
 
-    assert artifact.path == folder / "iris.joblib"
+    assert artifact.file.name == str(folder / "iris.joblib")
 
 
 def test_a_folder_inside_the_folder_is_no_artifact(folder: Path, tmp_path: Path) -> None:
@@ -56,7 +60,7 @@ def test_a_folder_inside_the_folder_is_no_artifact(folder: Path, tmp_path: Path)
 
     artifact = fetch(folder, tmp_path / "cache")
 
-    assert artifact.path == folder / "iris.joblib"
+    assert artifact.file.name == str(folder / "iris.joblib")
 
 
 def test_a_folder_with_two_artifacts_is_refused_and_both_are_named(folder: Path, tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ from model_deployment_app import settings
     "answers",
     [
         {},
+        {"generation": "1700000000123457", "sha256": "b" * 64},
+        {"generation": "1700000000123456789"},
         {"method": "LOCAL", "model_path": "/models/größe 'x'.joblib", "job": "regression", "sha256": "a" * 64},
         {"example": '{"sepal": 1e-05, "name": "it\'s \\"ok\\"", "big": 1000000}', "input_size": "1000000"},
         {"example": '["yes", "1e3", "null", 0.1, 12345678]', "input_size": "", "model_type": "pkl"},
     ],
-    ids=["gcs", "local", "numbers", "words"],
+    ids=["gcs", "generation", "long generation", "local", "numbers", "words"],
 )
 def test_a_pod_reads_the_settings_that_a_laptop_reads(
     render: Callable[..., Any], make_chart: Callable[..., Path], tmp_path: Path, answers: dict[str, str]

@@ -36,7 +36,7 @@ def test_the_strategy_fits_the_hardware(
     assert deployment["strategy"] == strategy
 
 
-@pytest.mark.parametrize(("startup_s", "period_s", "failures"), [(300, 5, 60), (301, 5, 61), (4, 5, 1), (60, 7, 9)])
+@pytest.mark.parametrize(("startup_s", "period_s", "failures"), [(300, 5, 62), (301, 5, 63), (4, 5, 3), (60, 7, 10)])
 def test_startup_seconds_size_the_probe_and_the_deadline(
     render: Callable[..., Any], startup_s: int, period_s: int, failures: int
 ) -> None:
