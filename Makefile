@@ -9,6 +9,7 @@ MODEL      ?=
 MODEL_PATH ?=
 PORT       ?=
 KEEP       ?=
+MODEL_KIND ?= sklearn
 # A model may have settings of its own, such as NAMESPACE.
 -include k8s_dev/$(MODEL)/deploy.mk
 NAMESPACE  ?= model-serving
@@ -37,18 +38,21 @@ HELM       ?= $(or $(shell command -v helm),$(OUR_HELM))
 export HELM
 
 ##@ Start here
-.PHONY: help install install-torch demo test lint
+.PHONY: help install install-torch demo test lint require-kind
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(if $(filter $(OUR_HELM),$(HELM)),$(OUR_HELM)) ## Set up the environment: .venv, and helm where there is none
 
-install-torch: install $(WITH_TORCH) ## Add PyTorch to .venv; test and lint do so by themselves ([TORCH_CPU_INDEX=])
+install-torch: install $(WITH_TORCH) ## Add PyTorch to .venv; demo MODEL_KIND=torch, test and lint do so by themselves ([TORCH_CPU_INDEX=])
 	@:
 
-demo: install ## The main job on embedded defaults: train, publish, render, lint, serve, predict (KEEP=1 [PORT=] stays up)
-	@$(VENV)/bin/python scripts/demo.py --helm "$(HELM)" $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+demo: require-kind install $(if $(filter torch,$(MODEL_KIND)),install-torch) ## The main job on embedded defaults: train, publish, render, lint, serve, predict ([MODEL_KIND=torch]; KEEP=1 [PORT=] stays up)
+	@$(VENV)/bin/python scripts/demo.py --kind "$(MODEL_KIND)" --helm "$(HELM)" $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+
+require-kind:
+	@test -n "$(filter sklearn torch,$(MODEL_KIND))" || { echo "MODEL_KIND=$(MODEL_KIND): expected sklearn or torch" >&2; exit 2; }
 
 test: install-torch ## Run the tests
 	@$(VENV)/bin/python -m pytest

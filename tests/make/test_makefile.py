@@ -51,6 +51,7 @@ def test_make_alone_lists_the_targets(make: Make) -> None:
         (("install",), False),
         (("demo",), False),
         (("serve", "MODEL=iris"), False),
+        (("demo", "MODEL_KIND=torch"), True),
         (("test",), True),
         (("lint",), True),
     ],
@@ -84,6 +85,7 @@ def test_a_new_model_is_answered_by_variables(make: Make, checkout: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("demo", "MODEL_KIND=keras"), "MODEL_KIND=keras: expected sklearn or torch"),
         (("serve",), "MODEL= is missing; k8s_dev has: iris"),
         (("serve", "MODEL=rose"), "there is no k8s_dev/rose; k8s_dev has: iris"),
         (("k8s-deploy", "MODEL=rose"), "there is no k8s_dev/rose; k8s_dev has: iris"),
