@@ -88,12 +88,12 @@ def published(model: Trained, folder: Path) -> Iterator[Published]:
     with create_server("127.0.0.1", port, in_memory=True):
         with contextlib.closing(storage.Client(project=PROJECT)) as client:
             client.create_bucket(BUCKET).blob(BLOB).upload_from_string(content)
-        where = {"method": "GCS", "project_name": PROJECT, "bucket_name": BUCKET, "blob_dir": BLOB, "model_type": "pkl"}
+        where = {"method": "GCS", "project_name": PROJECT, "bucket_name": BUCKET, "blob_dir": BLOB}
         cache = str((folder / "cache").relative_to(folder.parent))
         yield Published(
             f"gs://{BUCKET}/{BLOB}",
             content,
-            where,
+            {**where, "model_type": "pkl", "image_variant": "cpu"},
             {"STORAGE_EMULATOR_HOST": address, "MODEL_CACHE_DIR": cache, "MDA_DEVICE": "cpu"},
         )
 
