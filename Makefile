@@ -9,6 +9,7 @@ MODEL      ?=
 MODEL_PATH ?=
 PORT       ?=
 KEEP       ?=
+MODEL_KIND ?= sklearn
 # A model may have settings of its own, such as NAMESPACE.
 -include k8s_dev/$(MODEL)/deploy.mk
 NAMESPACE  ?= model-serving
@@ -23,6 +24,13 @@ CHART       = k8s_dev/$(MODEL)
 CHARTS      = $(patsubst %/Chart.yaml,%,$(wildcard k8s_dev/*/Chart.yaml))
 MDA         = $(VENV)/bin/mda
 INSTALLED   = $(VENV)/.installed
+WITH_TORCH  = $(VENV)/.with-torch
+
+# PyTorch for CPUs alone: that of PyPI for Linux brings CUDA, gigabytes of it. An index that does not answer is passed over.
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH_VERSION   ?= $(shell sed -n 's/^torch==//p' scripts/constraints.txt)
+GET_TORCH        = $(VENV)/bin/python -m pip install -qq --no-deps --retries 0 --timeout 15 \
+  $(TORCH_CPU_INDEX:%=--extra-index-url %) "torch==$(TORCH_VERSION)"
 
 # A helm of your own goes first; ours is the fallback.
 OUR_HELM   := $(TOOLS)/node_modules/.bin/helm
@@ -30,23 +38,29 @@ HELM       ?= $(or $(shell command -v helm),$(OUR_HELM))
 export HELM
 
 ##@ Start here
-.PHONY: help install demo test lint storage-faults
+.PHONY: help install install-torch demo test lint storage-faults require-kind
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(if $(filter $(OUR_HELM),$(HELM)),$(OUR_HELM)) ## Set up the environment: .venv, and helm where there is none
 
-demo: install ## The main job on embedded defaults: train, publish, render, lint, serve, predict (KEEP=1 [PORT=] stays up)
-	@$(VENV)/bin/python scripts/demo.py --helm "$(HELM)" $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+install-torch: install $(WITH_TORCH) ## Add PyTorch to .venv; demo MODEL_KIND=torch, test and lint do so by themselves ([TORCH_CPU_INDEX=])
+	@:
 
-test: install ## Run the tests
+demo: require-kind install $(if $(filter torch,$(MODEL_KIND)),install-torch) ## The main job on embedded defaults: train, publish, render, lint, serve, predict ([MODEL_KIND=torch]; KEEP=1 [PORT=] stays up)
+	@$(VENV)/bin/python scripts/demo.py --kind "$(MODEL_KIND)" --helm "$(HELM)" $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
+
+require-kind:
+	@test -n "$(filter sklearn torch,$(MODEL_KIND))" || { echo "MODEL_KIND=$(MODEL_KIND): expected sklearn or torch" >&2; exit 2; }
+
+test: install-torch ## Run the tests
 	@$(VENV)/bin/python -m pytest
 
 storage-faults: install ## Start a model from a store with every fault that we know of, and print what came of each
 	@PYTHONPATH=tests $(VENV)/bin/python -m artifacts
 
-lint: install ## Check style, types, packaging, Dockerfiles and the charts of k8s_dev
+lint: install-torch ## Check style, types, packaging, Dockerfiles and the charts of k8s_dev
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
@@ -157,10 +171,12 @@ schema: install ## Write values.schema.json anew from settings.py, for chart_tem
 	@$(MDA) schema > "$(TEMPLATE_SCHEMA)"
 	@for chart in $(CHARTS); do cp "$(TEMPLATE_SCHEMA)" "$$chart/"; done
 
-constraints: install ## Resolve the dependencies anew and write down the versions (then: make test)
-	@$(VENV)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --group dev --editable '.[charts]'
-	@$(VENV)/bin/python -m pip freeze --exclude-editable > scripts/constraints.txt
-	@touch $(INSTALLED)
+# PyTorch moves only when it is told to: its wheels are large, and docs/IMAGES.md says what the images weigh.
+constraints: install-torch ## Resolve the dependencies anew and write down the versions ([TORCH_VERSION= another]; then: make test)
+	@$(GET_TORCH)
+	@$(VENV)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --group dev --editable '.[charts,torch]' "torch==$(TORCH_VERSION)"
+	@$(VENV)/bin/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+.*//' > scripts/constraints.txt
+	@touch $(INSTALLED) $(WITH_TORCH)
 
 # ------------------------------------------------------------------ the environment
 $(INSTALLED): pyproject.toml scripts/constraints.txt
@@ -170,6 +186,12 @@ $(INSTALLED): pyproject.toml scripts/constraints.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1' 
 	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt --group dev --editable '.[charts]'
+	@touch $@
+
+$(WITH_TORCH): $(INSTALLED)
+	@echo "adding PyTorch to $(VENV)" >&2
+	@$(GET_TORCH)
+	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt torch
 	@touch $@
 
 $(OUR_HELM): | $(INSTALLED)

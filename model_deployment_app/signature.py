@@ -8,6 +8,9 @@ import numpy as np
 from .errors import InvalidTensor, quoted
 from .tensors import ROWS, Tensors, kind, n_rows
 
+#: Of a deeper nest than this, a message does not tell the shape.
+_MAX_TOLD_AXES = 8
+
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
@@ -126,8 +129,7 @@ class Signature:
         for row, value in enumerate(rows):
             nested = np.array(value.tolist() if isinstance(value, np.ndarray) else value, dtype=object)
             if nested.shape != shape:
-                got = f"shape {nested.shape}" if nested.shape else kind(value)
-                raise InvalidTensor(f"row {row}: expected nested arrays of shape {shape}, got {got}")
+                raise InvalidTensor(f"row {row}: expected nested arrays of shape {shape}, got {_form(nested, value)}")
             for number in nested.flat:
                 if number is not None and type(number) not in (int, float):
                     raise InvalidTensor(f"row {row}: expected numbers, got {kind(number)}")
@@ -194,6 +196,17 @@ def _scalars(array: np.ndarray, column: str) -> np.ndarray:
         if isinstance(value, list | dict):
             raise InvalidTensor(f"row {row}, {column}: expected a number or a string, got {kind(value)}")
     return array.astype(object)
+
+
+def _form(nested: np.ndarray, value: object) -> str:
+    """What a row that is no array of the right shape is instead."""
+    if not nested.shape:
+        return kind(value)
+    if nested.ndim > _MAX_TOLD_AXES:
+        return f"more than {_MAX_TOLD_AXES} levels"
+    if any(isinstance(part, list) for part in nested.flat):
+        return "arrays of unequal lengths"
+    return f"shape {nested.shape}"
 
 
 def _listed(names: list[str] | tuple[str, ...], at_most: int = 10) -> str:

@@ -115,7 +115,12 @@ def test_nested_rows_may_hold_nulls_and_long_integers():
         (
             IMAGES,
             rows([[[1, 2], [3, 4]]], [[[1, 2], [3]]]),
-            "row 1: expected nested arrays of shape (1, 2, 2)",
+            "row 1: expected nested arrays of shape (1, 2, 2), got arrays of unequal lengths",
+        ),
+        (
+            IMAGES,
+            rows([[[[[[[[[[1]]]]]]]]]]),
+            "row 0: expected nested arrays of shape (1, 2, 2), got more than 8 levels",
         ),
         (IMAGES, rows([[[1, 2], [3, "a"]]]), "row 0: expected numbers, got a string"),
         (IMAGES, rows([[[1, 2], [3, True]]]), "row 0: expected numbers, got a boolean"),

@@ -71,6 +71,7 @@ _KUBERNETES: dict[str, Schema] = {
         {
             "repository": {"type": "string", "minLength": 1},
             "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+            "variant": {"enum": ["sklearn", "cpu", "cuda"]},
             "tag": {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"},
             "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
         },

@@ -29,6 +29,7 @@ GOOD = {
     "input_size": "4",
     "example": "",
     "image_repository": "gcr.io/my-project/model-deployment-app",
+    "image_variant": "sklearn",
     "app_version": "0.1.0",
     "replicas": "1",
     "service_type": "ClusterIP",

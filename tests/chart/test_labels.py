@@ -49,6 +49,24 @@ def test_a_new_app_version_is_the_image_that_runs(render: Callable[..., Any], ne
     assert manifests["Pod"]["spec"]["containers"][0]["image"].endswith(":9.9.9")
 
 
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ({"variant": "sklearn"}, "9.9.9"),
+        ({"variant": "cpu"}, "9.9.9-cpu"),
+        ({"variant": "cuda"}, "9.9.9-cuda"),
+        ({"variant": "cuda", "tag": "1.2.3"}, "1.2.3"),
+    ],
+)
+def test_a_variant_of_the_image_moves_with_the_app_version(
+    render: Callable[..., Any], newer_chart: Path, image: dict[str, str], tag: str
+) -> None:
+    pod = template_of(render({"image": image}, of=newer_chart))
+
+    assert pod["spec"]["containers"][0]["image"].endswith(f":{tag}")
+    assert pod["metadata"]["labels"]["app.kubernetes.io/version"] == tag
+
+
 def test_a_changed_config_replaces_the_pods(render: Callable[..., Any]) -> None:
     before, after = render(), render({"config": {"inputSize": 5}})
 

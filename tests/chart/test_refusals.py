@@ -1,5 +1,6 @@
 """Values that Kubernetes would refuse late, or take for something else, are refused before anything is deployed."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
     ("values", "line"),
     [
         ({"image": {"tag": "latest"}}, "image.tag: latest cannot be rolled back to"),
+        ({"image": {"tag": "latest-cuda"}}, "image.tag: latest cannot be rolled back to"),
         ({"service": {"nodePort": 30080}}, "service.nodePort: a Service of type ClusterIP has none"),
         ({"ingress": {"enabled": True, "hosts": []}}, "ingress.hosts: an Ingress needs a host"),
         (
@@ -29,6 +31,16 @@ import pytest
         ({"podAnnotations": {"checksum/config": "x"}}, "podAnnotations: checksum/config is the chart's own"),
         ({"modelVolume": {"mountPath": "/tmp"}}, "modelVolume.mountPath: /tmp is mounted already"),
         (
+            {"config": {"device": "cuda"}},
+            "config.device: cuda asked, but the pod has 0 GPU(s); set gpu.enabled and gpu.count, or device: auto",
+        ),
+        ({"config": {"device": "cuda:0"}, "gpu": {"count": 4}}, "config.device: cuda:0 asked, but the pod has 0"),
+        (
+            {"config": {"device": "cuda:2"}, "gpu": {"enabled": True, "count": 2}},
+            "config.device: cuda:2 asked, but the pod has 2 GPU(s)",
+        ),
+        ({"config": {"device": "cuda:10"}, "gpu": {"enabled": True}}, "config.device: cuda:10 asked"),
+        (
             {"podLabels": {"app.kubernetes.io/name": "x"}},
             "podLabels: app.kubernetes.io/name is what the Service selects",
         ),
@@ -40,6 +52,23 @@ def test_values_that_contradict_one_another_are_refused(
     message = refusal(values)
 
     assert line in message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"config": {"device": "auto"}},
+        {"config": {"device": "cpu"}},
+        {"config": {"device": "cpu"}, "gpu": {"enabled": True}},
+        {"config": {"device": "cuda"}, "gpu": {"enabled": True}},
+        {"config": {"device": "cuda:0", "gpuMemoryFraction": 0.5}, "gpu": {"enabled": True}},
+        {"config": {"device": "cuda:1"}, "gpu": {"enabled": True, "count": 2}},
+    ],
+)
+def test_a_device_that_the_pod_has_is_taken(render: Callable[..., Any], values: dict[str, Any]) -> None:
+    config = json.loads(render(values)["ConfigMap"]["data"]["config.json"])
+
+    assert config["device"] == values["config"]["device"]
 
 
 def test_all_contradictions_are_told_at_once(refusal: Callable[..., str]) -> None:
@@ -80,6 +109,10 @@ def test_a_misspelt_key_is_refused(refusal: Callable[..., str], values: dict[str
     "values",
     [
         {"image": {"tag": 1.1}},
+        {"image": {"variant": "gpu"}},
+        {"config": {"device": "gpu"}},
+        {"config": {"device": "cuda:"}},
+        {"config": {"gpuMemoryFraction": 0}},
         {"replicaCount": "two"},
         {"replicaCount": -1},
         {"service": {"port": 0}},

@@ -12,6 +12,7 @@ CHANGES: dict[str, Any] = {
     "replicaCount": 3,
     "image.repository": "registry.example.com/serving",
     "image.pullPolicy": "Always",
+    "image.variant": "cuda",
     "image.tag": "1.2.3",
     "image.digest": "sha256:" + "0" * 64,
     "service.type": "LoadBalancer",

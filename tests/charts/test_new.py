@@ -76,6 +76,7 @@ def test_answers_are_written_into_the_values(tmp_path: Path) -> None:
         "gpu": "yes",
         "gpu_count": "2",
         "image_repository": "localhost:5000/app",
+        "image_variant": "cuda",
     }
 
     values = read(new(answers, template=TEMPLATE, into=tmp_path, no_input=True) / "values.yaml")
@@ -83,6 +84,7 @@ def test_answers_are_written_into_the_values(tmp_path: Path) -> None:
     assert list(values)[:5] == ["replicaCount", "image", "service", "ingress", "config"]
     assert values["replicaCount"] == 3
     assert values["image"]["repository"] == "localhost:5000/app"
+    assert values["image"]["variant"] == "cuda"
     assert values["service"] == {"type": "NodePort", "port": 8080, "nodePort": 30080, "annotations": {}}
     assert values["ingress"]["enabled"] is False
     assert values["ingress"]["hosts"] == [

@@ -1,4 +1,4 @@
-"""Six models, trained once, and one server process for each, for the whole session."""
+"""Seven models, trained once, and one server process for each, for the whole session."""
 
 import contextlib
 from collections.abc import Iterator

@@ -10,6 +10,8 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+import torch
+from forged import tagged_as
 from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
@@ -18,6 +20,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from model_deployment_app.model import PyTorchEstimator
 
 ROWS = 7
 TEXTS = ["good car", "bad boat", "a good boat", "a very bad car", "ünïcode 🎈 good", "", "so bad"]
@@ -78,6 +82,11 @@ def _pickle(estimator: BaseEstimator, path: Path) -> None:
     path.write_bytes(pickle.dumps(estimator))
 
 
+def _pickle_from_gpu(estimator: BaseEstimator, path: Path) -> None:
+    with tagged_as("cuda:0"):
+        _pickle(estimator, path)
+
+
 def _pickle_bz2(estimator: BaseEstimator, path: Path) -> None:
     path.write_bytes(bz2.compress(pickle.dumps(estimator)))
 
@@ -99,6 +108,13 @@ def people() -> pd.DataFrame:
     )
 
 
+def network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, kernel_size=3, padding=1), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(48, 3)
+    )
+
+
 def train() -> dict[str, Trained]:
     flowers, species = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[species]
@@ -111,6 +127,7 @@ def train() -> dict[str, Trained]:
     words = make_pipeline(TfidfVectorizer(), LogisticRegression())
     forest = RandomForestClassifier(5, random_state=0)
     measures = np.column_stack([species * 1.5, flowers.sum(axis=1)])
+    images = np.random.default_rng(0).random((ROWS, 1, 3, 4))
     classification, regression = {"job": "classification"}, {"job": "regression"}
     return {
         "iris": Trained(
@@ -147,6 +164,13 @@ def train() -> dict[str, Trained]:
             "many.joblib",
             _joblib(("zlib", 3)),
             {"name": "many-numbers", **regression},
+        ),
+        "images": Trained(
+            PyTorchEstimator(network(), classes=["a", "b", "c"]),
+            images,
+            "images.pkl",
+            _pickle_from_gpu,
+            {"name": "images", "inputSize": 12, "example": images[0].tolist(), **classification},
         ),
         "only-labels": Trained(
             LogisticRegression(max_iter=500).fit(flowers, names),

@@ -12,11 +12,12 @@ _ROWS = {"instances": [[41.0, "Bonn", 52.5, "f"], [23.0, "Ulm", 38.25, "m"]]}
 _RECORDS = {"instances": [dict(zip(("age", "city", "income", "sex"), row, strict=True)) for row in _ROWS["instances"]]}
 _COLUMNS = {"columns": {name: [record[name] for record in _RECORDS["instances"]] for name in _RECORDS["instances"][0]}}
 _TEXT = {"instances": ["a good car", "a bad boat"]}
+_IMAGES = {"instances": [[[[0.5, 0.25, 0.0, 1.0]] * 3]] * 2}
 
 #: Good requests of each dialect, to spoil.
 DIALECTS: dict[str, list[dict[str, Any]]] = {
-    "native": [_NUMBERS, _ROWS, _RECORDS, _COLUMNS, _TEXT],
-    "v1": [_NUMBERS, _ROWS, _RECORDS, _TEXT],
+    "native": [_NUMBERS, _ROWS, _RECORDS, _COLUMNS, _TEXT, _IMAGES],
+    "v1": [_NUMBERS, _ROWS, _RECORDS, _TEXT, _IMAGES],
 }
 
 #: What is put in the place of a value: not all of it is JSON.

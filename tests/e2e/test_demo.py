@@ -1,23 +1,51 @@
 """The demo, whole: it ends with 0, leaves no server behind, and says what it did."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_demo_does_the_whole_job(helm: str) -> None:
-    before = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True).stdout
+#: Stands in for PyTorch where there is none.
+ABSENT = "raise ModuleNotFoundError('No module named torch', name='torch')"
 
-    result = subprocess.run(
-        [sys.executable, "scripts/demo.py", "--helm", helm], cwd=ROOT, capture_output=True, text=True, timeout=110
-    )
+
+@pytest.mark.parametrize(
+    ("kind", "torch", "said"),
+    [
+        ("sklearn", ABSENT, ["accuracy on the other 38: 0.9"]),
+        (
+            "torch",
+            None,
+            [
+                "epoch 10  accuracy on the other 450: 0.9",
+                "pickle.load here: RuntimeError: Attempting to deserialize object on a CUDA device",
+                "gs://demo-models/digits/v1/digits.pkl",
+                "loaded onto the CPU",
+                '"labels": [2, 0, 4], "classes": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}',
+            ],
+        ),
+    ],
+)
+def test_the_demo_does_the_whole_job(helm: str, tmp_path: Path, kind: str, torch: str | None, said: list[str]) -> None:
+    if torch:
+        (tmp_path / "torch.py").write_text(torch)
+    before = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True).stdout
+    command = [sys.executable, "scripts/demo.py", "--kind", kind, "--helm", helm]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110)
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.findall(r"^(\d)\. ", result.stdout, re.MULTILINE) == list("1234567")
     assert "all three are the numbers that predict_proba gives" in result.stdout
     assert "ConfigMap, Service, Deployment" in result.stdout
+    for words in said:
+        assert words in result.stdout
     after = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True).stdout
     assert after == before

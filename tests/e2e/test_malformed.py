@@ -15,8 +15,8 @@ from .servers import Server
 
 SEED = 20261121
 PATHS = {"native": "/predict", "v1": "/v1/models/{name}:predict"}
-CASES = [(name, dialect) for name in ("iris", "people", "texts") for dialect in PATHS]
-FORMS = {"iris": "rows", "people": "records", "texts": "text"}
+CASES = [(name, dialect) for name in ("iris", "people", "texts", "images") for dialect in PATHS]
+FORMS = {"iris": "rows", "images": "rows", "people": "records", "texts": "text"}
 
 #: What only our side knows: files, lines, addresses of objects, names of Python's errors.
 PRIVATE = re.compile(r'Traceback|File "|/site-packages/|/usr/|/tmp/|\.py\b|object at 0x|\b[A-Z][A-Za-z]*Error:')

@@ -18,7 +18,7 @@ from .waiting import WaitingClassifier
 Servers = dict[str, Server]
 Models = dict[str, Trained]
 
-NUMBERS = ["iris", "many-labels", "many-numbers", "only-labels"]
+NUMBERS = ["iris", "many-labels", "many-numbers", "only-labels", "images"]
 FORMS = [(name, "rows") for name in NUMBERS] + [("people", form) for form in ("rows", "records", "columns")]
 FORMS += [("texts", "text")]
 V1_FORMS = [(name, form) for name, form in FORMS if form != "columns"]
@@ -48,7 +48,9 @@ def test_native_answers_equal_those_in_process(
         assert answer["labels"] == expected.tolist()
 
 
-@pytest.mark.parametrize(("name", "form"), [case for case in FORMS if case[0] in ("iris", "texts", "many-labels")])
+@pytest.mark.parametrize(
+    ("name", "form"), [case for case in FORMS if case[0] in ("iris", "texts", "many-labels", "images")]
+)
 def test_native_probabilities_equal_those_in_process(servers: Servers, trained: Models, name: str, form: str) -> None:
     model = trained[name]
 

@@ -111,3 +111,19 @@ def test_a_build_sees_nothing_but_what_is_named() -> None:
     assert rules[0] == "*"
     assert {name for name in named if not (ROOT / name).exists()} == set()
     assert named & (ignored | {".git", ".env"}) == set()
+
+
+def test_image_and_make_get_pytorch_for_cpus_from_one_index() -> None:
+    image = instruction("Dockerfile.base", "ARG TORCH_CPU_INDEX=(.+)")
+
+    [make] = re.findall(r"^TORCH_CPU_INDEX \?= (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert image == make
+
+
+def test_one_version_of_pytorch_fits_every_variant() -> None:
+    [pinned] = re.findall(r"^torch==(.+)$", (ROOT / "scripts/constraints.txt").read_text(), re.MULTILINE)
+
+    # A local version, such as 2.13.0+cpu, is on one index alone.
+    assert re.fullmatch(r"[0-9.]+", pinned)
+    for file in (*DOCKERFILES, "Makefile"):
+        assert pinned not in (ROOT / file).read_text(), f"{file} repeats what scripts/constraints.txt says"

@@ -45,6 +45,34 @@ def test_make_alone_lists_the_targets(make: Make) -> None:
         assert f"{target} " in shown
 
 
+@pytest.mark.parametrize(
+    ("words", "needs_torch"),
+    [
+        (("install",), False),
+        (("demo",), False),
+        (("serve", "MODEL=iris"), False),
+        (("demo", "MODEL_KIND=torch"), True),
+        (("test",), True),
+        (("lint",), True),
+    ],
+)
+def test_pytorch_is_installed_only_where_it_is_needed(make: Make, words: tuple[str, ...], needs_torch: bool) -> None:
+    commands = make("--dry-run", "VENV=not-there", *words).stdout
+
+    assert "-m venv not-there" in commands
+    assert ("torch==" in commands) is needs_torch
+
+
+def test_pytorch_is_installed_once(make: Make, checkout: Path) -> None:
+    (checkout / "made").mkdir()
+    for stamp in (".installed", ".with-torch"):
+        (checkout / "made" / stamp).touch()
+
+    again = make("--dry-run", "VENV=made", "install-torch").stdout
+
+    assert "pip install" not in again
+
+
 def test_a_new_model_is_answered_by_variables(make: Make, checkout: Path) -> None:
     result = make("new-model", "NAME=rose", "JOB=regression", 'DESCRIPTION=it\'s "$5" & more \\ ünï', "INPUT_SIZE=7")
 
@@ -57,6 +85,7 @@ def test_a_new_model_is_answered_by_variables(make: Make, checkout: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("demo", "MODEL_KIND=keras"), "MODEL_KIND=keras: expected sklearn or torch"),
         (("serve",), "MODEL= is missing; k8s_dev has: iris"),
         (("serve", "MODEL=rose"), "there is no k8s_dev/rose; k8s_dev has: iris"),
         (("k8s-deploy", "MODEL=rose"), "there is no k8s_dev/rose; k8s_dev has: iris"),

@@ -20,7 +20,9 @@ Helm before 3.9 evaluates each argument of and/or: a test in front does not prot
 {{- end }}
 
 {{- define "model.tag" -}}
-{{- (.Values.image).tag | default .Chart.AppVersion -}}
+{{- $variant := (.Values.image).variant | default "sklearn" -}}
+{{- $suffix := ternary "" (printf "-%s" $variant) (eq $variant "sklearn") -}}
+{{- (.Values.image).tag | default (printf "%s%s" .Chart.AppVersion $suffix) -}}
 {{- end }}
 
 {{- define "model.image" -}}
