@@ -130,7 +130,7 @@ def test_a_terminal_is_asked_what_was_not_given(terminal: Callable[..., str], tm
     shown = terminal("iris", "--set", "job=regression", "--set", "replicas=3")
 
     values = yaml.safe_load((tmp_path / "k8s_dev/iris/values.yaml").read_text())
-    assert "[1/22]" in shown
+    assert "[1/23]" in shown
     assert "bucket" in shown.lower()
     assert "Name of the model" not in shown
     assert (values["config"]["job"], values["replicaCount"]) == ("regression", 3)
