@@ -180,6 +180,13 @@ def test_inputs_follow_the_module_to_its_device():
         estimator.predict(ROWS)
 
 
+def test_a_device_that_cannot_be_used_is_one_line_too():
+    with pytest.raises(ValueError, match="device='xpu' asked, host cannot use it") as caught:
+        PyTorchEstimator(net(), device="xpu").predict(ROWS)
+
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.gpu
 def test_a_module_computes_on_the_gpu_and_is_pickled_off_it(tmp_path):
     on_cpu = PyTorchEstimator(net(), device="cpu")

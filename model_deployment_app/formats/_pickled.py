@@ -17,8 +17,8 @@ from ._unpickler import unpickle
 logger = logging.getLogger(__name__)
 
 _NO_TORCH = (
-    "the artifact (or config.device) needs PyTorch, which is not installed here: use the image's cpu or "
-    "cuda variant (docs/IMAGES.md), or pip install 'model-deployment-app[torch]'"
+    "the artifact (or config.device) needs PyTorch, which is not installed here: set image.variant: "
+    "cpu or cuda in the chart (docs/IMAGES.md), or pip install 'model-deployment-app[torch]'"
 )
 
 #: First bytes of what people upload in place of a pickle.

@@ -79,5 +79,5 @@ def test_what_needs_pytorch_ends_with_the_images_that_have_it(
     [line] = [line for line in (tmp_path / "server.log").read_text().splitlines() if line.startswith("mda: ")]
     assert status == 1
     assert line.startswith("mda: MissingExtra: ")
-    assert "use the image's cpu or cuda variant" in line
+    assert "set image.variant: cpu or cuda" in line
     assert (absent / "torch/asked").exists()

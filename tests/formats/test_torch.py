@@ -189,3 +189,17 @@ def test_a_tensor_is_put_where_it_is_asked_for_unless_it_was_on_the_cpu(monkeypa
         read(content.getvalue())
 
     assert placed == ["cuda:1", "cuda:1"]
+
+
+def test_images_are_served_without_classes_too(tmp_path):
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8, 3))
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(PyTorchEstimator(module)))
+    images = np.random.default_rng(1).normal(size=(2, 2, 2, 2))
+
+    with path.open("rb") as file:
+        predictor = plugins.find("formats", "pkl").load(file, job="classification", example={ROWS: images[:1]})
+    outputs = predictor.predict({"input-0": images}, ["probabilities", "labels"])
+
+    assert outputs["labels"].tolist() == outputs["probabilities"].argmax(axis=1).tolist()
+    assert predictor.signature.classes == ()
