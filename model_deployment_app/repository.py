@@ -18,6 +18,9 @@ from .errors import ArtifactUnavailable, LoadError, ModelNotFound, ModelNotReady
 
 logger = logging.getLogger(__name__)
 
+#: With less time, an attempt would end at its own deadline, and hide what the store said at the one before.
+SHORTEST_ATTEMPT_S = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
@@ -197,7 +200,7 @@ class ModelRepository:
             wait_s = random.uniform(0.5, 1.0) * min(10.0, first_wait_s * 2 ** (attempts - 1))
             if error.wait_s is not None and error.wait_s < remaining_s:
                 wait_s = max(wait_s, error.wait_s)
-            if wait_s >= remaining_s:
+            if wait_s + SHORTEST_ATTEMPT_S > remaining_s:
                 return False
             logger.warning("attempt %d failed, the next in %.1f s: %s", attempts, wait_s, error)
             return wait_s
