@@ -6,23 +6,13 @@ import resource
 import numpy as np
 import pytest
 import torch
+from nets import answers, linear
 from numpy.testing import assert_allclose, assert_array_equal
 
 from model_deployment_app.model import PyTorchEstimator
 
 ROWS = np.random.default_rng(0).normal(size=(20, 4))
 SPECIES = ["setosa", "versicolor", "virginica"]
-
-
-def linear(columns: int, features: int = 4, **options) -> torch.nn.Module:
-    torch.manual_seed(0)
-    return torch.nn.Linear(features, columns, **options)
-
-
-def answers(module: torch.nn.Module, rows: np.ndarray = ROWS) -> np.ndarray:
-    """What the module itself says."""
-    with torch.no_grad():
-        return module(torch.tensor(rows, dtype=torch.float32)).double().numpy()
 
 
 class Fixed(torch.nn.Module):
@@ -38,7 +28,7 @@ class Fixed(torch.nn.Module):
 
 def test_logits_of_several_classes_become_their_softmax():
     module = linear(3)
-    expected = torch.softmax(torch.tensor(answers(module)), 1)
+    expected = torch.softmax(torch.tensor(answers(module, ROWS)), 1)
 
     probabilities = PyTorchEstimator(module).predict_proba(ROWS)
 
@@ -50,7 +40,7 @@ def test_logits_of_several_classes_become_their_softmax():
 @pytest.mark.parametrize("squeeze", [False, True])
 def test_one_logit_is_the_second_of_two_classes(squeeze):
     module = linear(1)
-    expected = 1 / (1 + np.exp(-answers(module)[:, 0]))
+    expected = 1 / (1 + np.exp(-answers(module, ROWS)[:, 0]))
     wrapped = torch.nn.Sequential(module, torch.nn.Flatten(0)) if squeeze else module
     estimator = PyTorchEstimator(wrapped, classes=["no", "yes"])
 
@@ -95,7 +85,7 @@ def test_regression_answers_one_target_or_several(columns, shape):
 
     assert predictions.shape == shape
     assert predictions.dtype == np.float64
-    assert_allclose(predictions.reshape(20, columns), answers(module), rtol=1e-6)
+    assert_allclose(predictions.reshape(20, columns), answers(module, ROWS), rtol=1e-6)
 
 
 def test_a_module_that_squeezes_its_answer_still_answers_one_row():

@@ -4,22 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from nets import answers, linear
 from numpy.testing import assert_allclose, assert_array_equal
 
 from model_deployment_app.model import PyTorchEstimator
 
 ROWS = np.random.default_rng(0).normal(size=(20, 4))
-
-
-def linear(columns: int, features: int = 4, **options) -> torch.nn.Module:
-    torch.manual_seed(0)
-    return torch.nn.Linear(features, columns, **options)
-
-
-def answers(module: torch.nn.Module, rows: np.ndarray = ROWS) -> np.ndarray:
-    """What the module itself says."""
-    with torch.no_grad():
-        return module(torch.tensor(rows, dtype=torch.float32)).double().numpy()
 
 
 class Rating(torch.nn.Module):
