@@ -5,6 +5,7 @@ Every pickle of one names this path: the class stays here.
 
 import inspect
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -113,10 +114,13 @@ class PyTorchEstimator(BaseEstimator):
         Raises
         ------
         ValueError
-            If *X* has another form than the module takes, or holds NaN or infinity.
+            If *X* has another form than the module takes, holds NaN, infinity or what the module raises at, or if NaN
+            is what the module answers for a class.
         """
         if _is_classifier(self):
             probabilities = self.predict_proba(X)
+            if np.isnan(probabilities).any():
+                raise ValueError("the module answers NaN, of which no class is the most probable")
             labels = np.arange(probabilities.shape[1]) if self.classes is None else np.asarray(self.classes)
             return labels[probabilities.argmax(axis=1)]
         answers = self._answers(X)
@@ -255,7 +259,9 @@ class PyTorchEstimator(BaseEstimator):
             if table.shape[1] != len(needed):
                 raise ValueError(f"X has {table.shape[1]} columns, but the module takes {', '.join(needed)}")
             columns = dict(zip(needed, table.T, strict=True))
-        known = inspect.signature(unwrapped(self.module).forward).parameters
+        if not columns:
+            raise ValueError("X holds no columns")
+        known = self._parameters()
         for word, names in (
             ("misses", [name for name in needed if name not in columns]),
             ("has the unknown", [name for name in columns if name not in known]),
@@ -276,17 +282,25 @@ class PyTorchEstimator(BaseEstimator):
             if len(floats) == 1 and inputs and inputs != floats:
                 held = str(floats.pop()).removeprefix("torch.")
                 raise TypeError(f"the module's weights are {held}: give dtype={held!r}") from error
-            raise
+            if isinstance(error, torch.OutOfMemoryError | torch.AcceleratorError):
+                raise
+            # An index out of range, say: PyTorch has no error of its own for values that it does not take.
+            raise ValueError(f"the module raised {type(error).__name__}: {error}") from error
 
     def _dtype(self, name: str) -> torch.dtype:
-        chosen = self.dtype.get(name, "float32") if isinstance(self.dtype, Mapping) else self.dtype
+        chosen = self.dtype
+        if isinstance(chosen, Mapping):
+            chosen = chosen.get(name or self._parameters()[0], "float32")
         dtype = getattr(torch, str(chosen).removeprefix("torch."), None)
         if not isinstance(dtype, torch.dtype) or dtype.is_complex:
             raise ValueError(f"dtype={chosen!r}: expected one of PyTorch's, such as 'float32', 'bfloat16' or 'int64'")
         return dtype
 
+    def _parameters(self) -> list[str]:
+        return list(inspect.signature(unwrapped(self.module).forward).parameters)
+
     def _output(self) -> str:
-        return self.output.replace("-", "_")
+        return str(self.output).replace("-", "_")
 
     def _check_parameters(self) -> None:
         if not isinstance(self.module, torch.nn.Module):
@@ -297,24 +311,28 @@ class PyTorchEstimator(BaseEstimator):
         ):
             if value not in expected:
                 raise ValueError(f"{name}={value!r}: expected one of {', '.join(expected)}")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"batch_size={self.batch_size}: expected a number above 0, or None")
+        if self.batch_size is not None and not (isinstance(self.batch_size, Integral) and self.batch_size > 0):
+            raise ValueError(f"batch_size={self.batch_size!r}: expected a number above 0, or None")
+        if self.classes is not None and np.ndim(self.classes) != 1:
+            raise ValueError(f"classes={self.classes!r}: expected a list of labels")
+        if isinstance(self.dtype, Mapping) and (odd := self.dtype.keys() - self._parameters()):
+            raise ValueError(f"dtype names {', '.join(sorted(odd))}: the module takes {', '.join(self._parameters())}")
 
 
 def _numbers(values: Any, dtype: torch.dtype, name: str, *, ensure_2d: bool = False) -> np.ndarray:
     """Finite numbers that *dtype* holds, of any number of axes, in an array that PyTorch takes."""
     if getattr(values, "dtype", None) == np.dtype(object) and not ensure_2d:
         values = list(values)  # of arrays: a column may hold one in each row
+    if isinstance(values, torch.Tensor):
+        values = values.detach().to("cpu", torch.float64 if values.is_floating_point() else values.dtype)
     array = check_array(values, dtype="numeric", allow_nd=True, ensure_2d=ensure_2d, input_name=name)
     if dtype.is_floating_point:
         low, high = torch.finfo(dtype).min, torch.finfo(dtype).max
-    elif dtype == torch.bool:
-        low, high = 0, 1
     else:
-        low, high = torch.iinfo(dtype).min, torch.iinfo(dtype).max
+        low, high = (0, 1) if dtype == torch.bool else (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
         if array.dtype.kind == "f" and (array % 1).any():
             raise ValueError(f"{name} holds a fraction, where the module takes {dtype}")
-    if array.size and not low <= float(array.min()) <= float(array.max()) <= high:
+    if array.size and not low <= array.min().item() <= array.max().item() <= high:
         raise ValueError(f"{name} holds a number beyond {dtype}")
     # Neither of another byte order nor with negative strides.
     return np.ascontiguousarray(array, dtype=np.float64 if dtype.is_floating_point else np.int64)

@@ -27,7 +27,7 @@ def resolve_device(device: "str | torch.device") -> torch.device:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         named = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise ValueError(f"device={device!r}: expected 'auto', 'cpu', 'cuda' or 'cuda:<number>'") from None
     if named.type == "cuda":
         if (named.index or 0) >= (count := torch.cuda.device_count()):
@@ -76,6 +76,8 @@ def as_table(answer: Any, rows: int) -> np.ndarray:
         raise TypeError(
             f"the module answers a {type(answer).__name__}: wrap it in one whose forward returns a single tensor"
         )
+    if answer.is_complex():
+        raise TypeError("the module answers complex numbers: wrap it in one that answers real ones")
     array = answer.to("cpu", torch.float64).numpy()
     if array.ndim == 1 and len(array) == rows:
         array = array.reshape(rows, 1)

@@ -239,7 +239,7 @@ def _handler(store: FakeGCS) -> type[BaseHTTPRequestHandler]:
             is_chunked = all(name.lower() != "content-length" for name, _ in reply.headers)
             framing = ("Transfer-Encoding", "chunked") if is_chunked else ("Connection", "close")
             lines += [f"{name}: {value}" for name, value in [*reply.headers, framing]]
-            self._send("\r\n".join([*lines, "", ""]).encode(), reply.header_drip_s)
+            self._send("\r\n".join([*lines, "", ""]).encode("latin-1"), reply.header_drip_s)
             for start in range(0, len(reply.body), 1 if reply.drip_s else PIECE_BYTES):
                 piece = self._piece(reply, start)
                 self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked and piece else piece, reply.drip_s)

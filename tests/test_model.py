@@ -123,6 +123,14 @@ def test_as_many_classes_as_the_module_answers():
         PyTorchEstimator(linear(3), classes=["a", "b"]).predict(ROWS)
 
 
+def test_no_label_is_made_of_nan():
+    module = linear(3)
+    torch.nn.init.constant_(module.bias, np.nan)
+
+    with pytest.raises(ValueError, match="the module answers NaN"):
+        PyTorchEstimator(module).predict(ROWS)
+
+
 def test_training_mode_is_left_for_good():
     module = torch.nn.Sequential(linear(8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(0.5))
     module.train()

@@ -45,10 +45,28 @@ def test_rows_may_lie_in_memory_as_they_like(rows):
     assert_array_equal(estimator.predict_proba(rows), estimator.predict_proba(ROWS)[::-1])
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.int64])
+def test_rows_may_be_a_tensor_that_learns(kind):
+    rows = torch.tensor([[1.0, 2, 3, 4]]).to(kind).requires_grad_(kind.is_floating_point)
+    estimator = PyTorchEstimator(linear(3))
+
+    assert_array_equal(estimator.predict_proba(rows), estimator.predict_proba([[1, 2, 3, 4]]))
+
+
 @pytest.mark.parametrize("value", [-1, 256, 0.5])
 def test_whole_numbers_are_within_their_dtype(value):
     with pytest.raises(ValueError, match="X holds a"):
         PyTorchEstimator(linear(3), dtype="uint8").predict([[0, 1, 255, value]])
+
+
+def test_the_largest_number_of_a_dtype_is_within_it():
+    estimator = PyTorchEstimator(torch.nn.Identity(), job="regression", dtype="int64")
+
+    assert estimator.predict(np.array([[2**63 - 1]])) == 2**63
+    with pytest.raises(ValueError, match="X holds a number beyond"):
+        estimator.predict(np.array([[2**63]], dtype=np.uint64))
+    with pytest.raises(ValueError, match="X holds a fraction"):
+        PyTorchEstimator(torch.nn.Identity(), dtype="bool").predict([[0.5]])
 
 
 def test_a_sequence_of_tokens_keeps_its_whole_numbers():
@@ -98,6 +116,34 @@ def test_an_input_that_has_a_default_may_be_given():
     assert_allclose(more, 10, rtol=1e-5)
 
 
+def test_a_dtype_may_be_given_by_name_to_a_single_input_too():
+    class Tokens(torch.nn.Embedding):
+        def forward(self, tokens):
+            return super().forward(tokens).sum(1)
+
+    assert PyTorchEstimator(Tokens(5, 3), dtype={"tokens": "int64"}).predict([[1, 2]]).shape == (1,)
+
+
+class OneHot(torch.nn.Module):
+    def forward(self, kinds):
+        return torch.nn.functional.one_hot(kinds[:, 0], 3)
+
+
+def test_a_value_that_the_module_raises_at_is_refused():
+    with pytest.raises(ValueError, match="the module raised RuntimeError: Class values must be smaller"):
+        PyTorchEstimator(OneHot(), job="regression", dtype="int64").predict([[3]])
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, torch.AcceleratorError])
+def test_a_device_that_fails_is_no_fault_of_the_rows(error):
+    class Failing(torch.nn.Module):
+        def forward(self, rows):
+            raise error("out of memory")
+
+    with pytest.raises(error, match="out of memory"):
+        PyTorchEstimator(Failing()).predict(ROWS)
+
+
 def test_a_column_may_hold_an_array_in_each_row():
     class Scaled(torch.nn.Module):
         def forward(self, image, scale):
@@ -112,6 +158,7 @@ def test_a_column_may_hold_an_array_in_each_row():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
+        ({}, "X holds no columns"),
         ({"price": [1.0]}, "X misses user: the module takes user, price, bias"),
         ({**RATED, "rank": [1, 2, 3]}, "X has the unknown rank: the module takes user, price, bias"),
         ({"user": [1, 2], "price": [1.0]}, "X: user has 2 rows, price has 1 rows"),
@@ -167,6 +214,11 @@ def test_another_dtype_than_the_modules_is_told_with_the_right_one():
         ({"job": "clustering"}, "job='clustering': expected one of classification, regression"),
         ({"output": "scores"}, "output='scores': expected one of logits, probabilities, log_probabilities"),
         ({"dtype": "float12"}, "dtype='float12': expected one of PyTorch's"),
+        ({"output": None}, "output='None': expected one of"),
+        ({"dtype": {"inputs": "int64", "b": "int8"}}, "dtype names b, inputs: the module takes input"),
+        ({"classes": "abc"}, "classes='abc': expected a list of labels"),
+        ({"batch_size": 1.5}, "batch_size=1.5: expected a number above 0, or None"),
+        ({"device": None}, "device=None: expected 'auto'"),
         ({"batch_size": 0}, "batch_size=0: expected a number above 0, or None"),
         ({"device": "gpu"}, "device='gpu': expected 'auto', 'cpu', 'cuda' or 'cuda:<number>'"),
     ],
@@ -176,11 +228,17 @@ def test_a_wrong_parameter_is_told_at_the_first_prediction(options, message):
         PyTorchEstimator(linear(3), **options).predict(ROWS)
 
 
+class Complex(torch.nn.Module):
+    def forward(self, rows):
+        return rows + 1j
+
+
 @pytest.mark.parametrize(
     ("module", "error", "message"),
     [
         (None, TypeError, "module: expected a torch.nn.Module, got NoneType"),
         (torch.nn.LSTM(4, 2), TypeError, "the module answers a tuple: wrap it"),
+        (Complex(), TypeError, "the module answers complex numbers"),
         (torch.nn.Unflatten(1, (2, 2)), ValueError, r"the module answers shape \(20, 2, 2\) to 20 rows"),
         (torch.nn.Flatten(0), ValueError, r"the module answers shape \(80,\) to 20 rows"),
     ],

@@ -15,6 +15,8 @@ from ._meter import Meter
 from ._partial import CHUNK_BYTES, Partial
 
 ALTERED = "look for a proxy that alters it, or publish the artifact again"
+#: Python reads no number of more than 4300 digits.
+_NUMBER = "[0-9]{1,20}"
 CUT = "look for a proxy or a firewall that cuts connections"
 
 
@@ -84,7 +86,7 @@ def receive(
     rest_bytes = None if total_bytes is None else total_bytes - partial.size_bytes
     length = response.headers.get("Content-Length", "")
     encoded = _is_encoded_on_the_way(blob, response, rest_bytes)
-    if length.isdigit() and not encoded:
+    if re.fullmatch(_NUMBER, length) and not encoded:
         if rest_bytes is None:
             total_bytes = partial.size_bytes + int(length)
         elif int(length) != rest_bytes:
@@ -166,7 +168,7 @@ def _check_range(blob: Blob, response: requests.Response, partial: Partial) -> i
             partial.restart()  # the store ignores Range
         return blob.size_bytes
     given = response.headers.get("Content-Range", "")
-    match = re.fullmatch(r"bytes\s+(\d+)-\d+/(\d+|\*)", given.strip(), re.IGNORECASE)
+    match = re.fullmatch(rf"bytes\s+({_NUMBER})-{_NUMBER}/({_NUMBER}|\*)", given.strip(), re.IGNORECASE)
     if not match or int(match[1]) != partial.size_bytes:
         raise StartOver(
             ArtifactUnavailable(f"{blob.uri}: the store answered another range than was asked for: {given[:80]!r}")

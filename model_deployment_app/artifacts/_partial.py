@@ -65,7 +65,8 @@ class Partial:
         """
         self._total_bytes = total_bytes
         need_bytes = total_bytes - self.size_bytes
-        free_bytes = shutil.disk_usage(self.path.parent).free
+        with disk(self.path.parent):
+            free_bytes = shutil.disk_usage(self.path.parent).free
         if need_bytes > free_bytes:
             raise _unusable(self.path.parent, "no room", need_bytes)
 

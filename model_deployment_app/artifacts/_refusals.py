@@ -143,7 +143,7 @@ def _account(words: str) -> str:
 
 def _wait_s(error: api.GoogleAPICallError) -> float | None:
     value = getattr(error.response, "headers", {}).get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if re.fullmatch("[0-9]{1,9}", value) else None
 
 
 def _reasons(error: api.GoogleAPICallError) -> set[str]:
@@ -166,7 +166,7 @@ def _told(response: Any) -> dict[str, Any]:
     """Google's error object, or nothing."""
     try:
         told = response.json()["error"]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}
 

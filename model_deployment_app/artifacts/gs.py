@@ -48,7 +48,7 @@ def fetch(
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
     def download() -> Artifact:
-        with translated(uri, project), closing(storage.Client(project=project)) as client:
+        with translated(uri, project), closing(_client(project)) as client:
             store = _Store(client, uri, generation, deadline=deadline, stall_s=stall_s, meter=meter)
             try:
                 return store.fetch(cache, sha256)
@@ -167,7 +167,10 @@ class _Store:
             headers["Range"] = f"bytes={partial.size_bytes}-"
         # The client's own downloads hide status and headers, and block until a chunk is full.
         session = self.client._http
-        with session.get(blob.url, headers=headers, stream=True, timeout=self._timeout()) as response:
+        with (
+            _understood(self.uri),
+            session.get(blob.url, headers=headers, stream=True, timeout=self._timeout()) as response,
+        ):
             match response.status_code:
                 case 200 | 206:
                     return receive(
@@ -193,6 +196,16 @@ class _Store:
         return min(CONNECT_S, remaining_s), min(self.stall_s, remaining_s)
 
 
+def _client(project: str | None) -> storage.Client:
+    try:
+        return storage.Client(project=project)
+    except (auth.GoogleAuthError, requests.RequestException, ConnectionError):
+        raise
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        # A folder or an unreadable file in place of a key, or JSON that is no key, is not foreseen there.
+        raise auth.DefaultCredentialsError(f"{type(error).__name__}: {error}") from error
+
+
 def _is_whole(partial: Partial, blob: Blob) -> bool:
     """Whether a former process was killed between the last byte and the name; only a checksum may say so."""
     return partial.size_bytes == blob.size_bytes and blob.is_confirmed and blob.crc32c is not None
@@ -200,10 +213,10 @@ def _is_whole(partial: Partial, blob: Blob) -> bool:
 
 @contextmanager
 def _understood(uri: str) -> Iterator[None]:
-    """The client's own words where an answer is JSON, but not Google's, concern nobody."""
+    """What the client and `requests` say of an answer that is not Google's concerns nobody."""
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         if isinstance(error, auth.GoogleAuthError | requests.RequestException):
             raise
         raise not_a_store(uri) from error

@@ -77,7 +77,7 @@ def discover(estimator: Any, *, input_size: int | None, example: Tensors | None)
         return _text(known.values[0][0], input_size, example)
     if fitted_width is None and names is not None:
         fitted_width = len(names)
-    width = _width(estimator, fitted_width, input_size, names)
+    width = _width(estimator, fitted_width, input_size, names, example)
     labels = names or tuple(str(position) for position in range(width))
     table = Table(names, frozenset(labels[position] for position in known.nones))
     refusals: list[str] = []
@@ -134,11 +134,19 @@ def _names(estimator: Any, example: Tensors | None) -> tuple[str, ...] | None:
     return tuple(example)
 
 
-def _width(estimator: BaseEstimator, fitted: int | None, input_size: int | None, names: tuple[str, ...] | None) -> int:
+def _width(
+    estimator: BaseEstimator,
+    fitted: int | None,
+    input_size: int | None,
+    names: tuple[str, ...] | None,
+    example: Tensors | None,
+) -> int:
     if fitted is None and not _is_fitted(estimator):
         raise UnservableEstimator(f"{type(estimator).__name__} is not fitted: call fit before you save it")
     width = fitted or input_size
-    if width is None:
+    if width is None and example is not None and ROWS in example and example[ROWS].ndim == 2:
+        width = example[ROWS].shape[1]
+    if not width:
         raise UnservableEstimator(
             f"{type(estimator).__name__} does not tell how many columns it takes: set config.inputSize, or give a row "
             "as config.example"

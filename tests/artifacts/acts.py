@@ -5,6 +5,7 @@ import gc
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -78,6 +79,14 @@ def garbage_first(bench: Bench, budget_s: float) -> Outcome:
     outcome_of(bench.process())
     [part] = bench.left()["partial"]
     part.write_bytes(b"x" * HALF)
+    return bench.start(budget_s)
+
+
+def cache_gone(bench: Bench, budget_s: float) -> Outcome:
+    def remove(store: FakeGCS, ask: Ask, reply: Reply) -> None:
+        shutil.rmtree(bench.cache_dir)
+
+    bench.store.sending = [remove]
     return bench.start(budget_s)
 
 
@@ -161,6 +170,7 @@ def with_credentials(file: str | None) -> Act:
         (folder / "federated.json").write_text(json.dumps(federated))
         (folder / "subject").write_text("a pod's own token")
         (folder / "broken.json").write_text("{")
+        (folder / "list.json").write_text("[]")
         variables = {
             "STORAGE_EMULATOR_HOST": None,
             "API_ENDPOINT_OVERRIDE": bench.store.address,

@@ -94,6 +94,8 @@ CASES = [
     denied("no credentials", "no Google credentials found", "Workload Identity", act=with_credentials(None)),
     denied("credentials unreadable", "cannot be read", "broken.json", act=with_credentials("broken.json")),
     denied("credentials missing", "cannot be read", "missing.json", act=with_credentials("missing.json")),
+    denied("credentials in a folder", "cannot be read", "Is a directory", act=with_credentials(".")),
+    denied("credentials no object", "cannot be read", act=with_credentials("list.json")),
     denied(
         "credentials revoked",
         "expired or were revoked",
@@ -161,6 +163,11 @@ CASES = [
     unavailable("a login page for the bytes", "a web page came", sending=[page(200)]),
     ready("a login page once", describing=[page(200), well], sending=[page(200), well]),
     unavailable("JSON that is not Google's", "not Google", describing=[with_reply(body=b"[]")]),
+    unavailable("JSON too deep", "not Google", describing=[with_reply(body=b"[" * 100_000)]),
+    denied("JSON too deep in a refusal", "forbidden", sending=[with_reply(status=403, body=b"[" * 100_000)]),
+    unavailable(
+        "a redirect to nowhere", "not Google", sending=[all_of(says(302, ""), with_header("Location", "http://["))]
+    ),
     unavailable("half, with a length that fits", "were expected", sending=[truncated]),
     rejected("more than was named", "more came", sending=[longer]),
     # Another generation.
@@ -203,6 +210,11 @@ CASES = [
     ready("Range ignored", sending=[CUT, whole]),
     ready("another range than asked", sending=[CUT, with_header("Content-Range", "bytes 5-9/99"), well]),
     ready("206 without Content-Range", sending=[CUT, without("Content-Range"), well]),
+    ready(
+        "a range beyond numbers", sending=[CUT, with_header("Content-Range", f"bytes {HALF}-{HALF}/{'9' * 5000}"), well]
+    ),
+    ready("a length that is none", sending=[with_header("Content-Length", "\xb2")]),
+    ready("a wait that is none", sending=[all_of(UNAVAILABLE, with_header("Retry-After", "\xb2")), well]),
     ready("416", sending=[CUT, says(416, "Request range not satisfiable"), well]),
     ready("no length, in chunks", sending=[without("Content-Length")]),
     ready("no crc32c in the metadata", describing=[lacking("crc32c")]),
@@ -228,6 +240,7 @@ CASES = [
     ),
     unusable("disk full in mid-download, EFBIG", "File too large", "needed", "free", act=acts.without_room),
     unusable("disk full in mid-download, ENOSPC", "No space left", "free", act=acts.on_a_full_disk),
+    unusable("cache: gone in mid-download", "No such file", act=acts.cache_gone),
     ready("cache: artifact cut", act=after_damage(acts.cut_artifact)),
     ready("cache: artifact flipped", act=after_damage(acts.flipped_artifact)),
     ready("cache: a folder for the artifact", act=after_damage(acts.folder_for_artifact)),

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from model_deployment_app.errors import InvalidTensor, UnservableEstimator
 from model_deployment_app.formats._estimator import EstimatorPredictor
-from model_deployment_app.tensors import ROWS
+from model_deployment_app.tensors import ROWS, from_rows
 
 
 class Images(RegressorMixin, BaseEstimator):
@@ -19,6 +19,19 @@ class Images(RegressorMixin, BaseEstimator):
         if (images < 0).any():
             raise ValueError("negative")
         return images.reshape(len(images), -1).mean(axis=1)
+
+
+class Sums(RegressorMixin, BaseEstimator):
+    """Tells nobody how many columns it takes."""
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def fit(self, table, targets=None):
+        return self
+
+    def predict(self, table):
+        return table.sum(axis=1)
 
 
 def test_an_example_of_nested_arrays_is_the_shape_of_every_row():
@@ -43,3 +56,13 @@ def test_an_image_that_is_refused_is_named_by_its_row():
 def test_the_size_of_nested_arrays_is_the_number_of_their_values():
     with pytest.raises(UnservableEstimator, match=r"config.inputSize is 3, but config.example holds 12 values"):
         EstimatorPredictor(Images(), job="regression", input_size=3, example={ROWS: np.zeros((1, 3, 2, 2))})
+
+
+def test_a_flat_example_is_as_wide_as_every_row():
+    predictor = EstimatorPredictor(Sums(), job="regression", example={ROWS: np.ones((1, 3))})
+
+    assert predictor.signature.inputs[0].shape == (None, 3)
+    with pytest.raises(UnservableEstimator, match="row 0: expected 2 values, got 3"):
+        EstimatorPredictor(Sums(), job="regression", input_size=2, example={ROWS: np.ones((1, 3))})
+    with pytest.raises(UnservableEstimator, match="column 0: expected a number or a string, got an array"):
+        EstimatorPredictor(Sums(), job="regression", example={ROWS: from_rows([[[1.0, "a"]]])})
