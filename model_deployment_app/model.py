@@ -215,7 +215,8 @@ class PyTorchEstimator(BaseEstimator):
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         super().__setstate__({**defaults, **state})
         try:
-            resolve_device(self.device)
+            if self.device != "auto":
+                resolve_device(self.device)
         except ValueError:  # the host that it was pickled on had a device that this one has not
             self.device = "auto"
 

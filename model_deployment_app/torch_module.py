@@ -30,11 +30,11 @@ def resolve_device(device: "str | torch.device") -> torch.device:
         named = torch.device(device)
     except (RuntimeError, TypeError):
         raise ValueError(f"device={device!r}: expected 'auto', 'cpu', 'cuda' or 'cuda:<number>'") from None
-    if named.type == "cuda":
-        if (named.index or 0) >= (count := torch.cuda.device_count()):
-            raise ValueError(f"device='{named}' asked, host has {count} CUDA device{'' if count == 1 else 's'}")
-        return torch.device("cuda", torch.cuda.current_device() if named.index is None else named.index)
+    if named.type == "cuda" and (named.index or 0) >= (count := torch.cuda.device_count()):
+        raise ValueError(f"device='{named}' asked, host has {count} CUDA device{'' if count == 1 else 's'}")
     try:
+        if named.type == "cuda":  # without a tensor there, which would take memory
+            return torch.device("cuda", torch.cuda.current_device() if named.index is None else named.index)
         return torch.empty(0, device=named).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
