@@ -16,9 +16,18 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import ClassifierTags, RegressorTags, Tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array
 
-from .torch_module import as_table, needed_inputs, on_cpu, ready, resolve_device, unwrapped
+from .torch_module import (
+    as_arrays,
+    as_table,
+    dtype_of,
+    input_names,
+    needed_inputs,
+    on_cpu,
+    ready,
+    resolve_device,
+    unwrapped,
+)
 
 #: How far rows of probabilities may be from a sum of 1: half precision rounds.
 _SUM_TOLERANCE = 0.05
@@ -206,14 +215,15 @@ class PyTorchEstimator(BaseEstimator):
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         super().__setstate__({**defaults, **state})
         try:
-            resolve_device(self.device)
+            if self.device != "auto":
+                resolve_device(self.device)
         except ValueError:  # the host that it was pickled on had a device that this one has not
             self.device = "auto"
 
     def _answers(self, X: Any) -> np.ndarray:
         """What the module answers to *X*: float64, of shape (rows, columns)."""
         self._check_parameters()
-        inputs = self._inputs(X)
+        inputs = as_arrays(X, self.module, dtype=self.dtype, n_features_in=self.n_features_in)
         rows = len(next(iter(inputs.values())))
         device = resolve_device(self.device)
         module = ready(self.module, device)
@@ -222,7 +232,9 @@ class PyTorchEstimator(BaseEstimator):
         with torch.inference_mode():
             for start in range(0, rows, size):
                 batch = {
-                    name: torch.tensor(array[start : start + size], dtype=self._dtype(name), device=device)
+                    name: torch.tensor(
+                        array[start : start + size], dtype=dtype_of(self.module, self.dtype, name), device=device
+                    )
                     for name, array in inputs.items()
                 }
                 answers.append(as_table(self._call(module, batch), min(size, rows - start)))
@@ -241,38 +253,6 @@ class PyTorchEstimator(BaseEstimator):
             raise ValueError(f"output is {self.output!r}, but the module's answers do not sum to 1: are they logits?")
         return probabilities
 
-    def _inputs(self, X: Any) -> dict[str, np.ndarray]:
-        """One array for each input by name; under no name if there is but one."""
-        needed = needed_inputs(self.module)
-        if not needed and not isinstance(X, Mapping):
-            table = _numbers(X, self._dtype(""), "X", ensure_2d=True)
-            if self.n_features_in is not None and table.ndim == 2 and table.shape[1] != self.n_features_in:
-                raise ValueError(
-                    f"X has {table.shape[1]} features, but PyTorchEstimator is expecting {self.n_features_in} features "
-                    "as input"
-                )
-            return {"": table}
-        if hasattr(X, "keys"):  # a data frame, or a dict
-            columns = {name: X[name] for name in X.keys()}  # noqa: SIM118 - a data frame iterates by name as well
-        else:
-            table = check_array(X, dtype=None, allow_nd=True)
-            if table.shape[1] != len(needed):
-                raise ValueError(f"X has {table.shape[1]} columns, but the module takes {', '.join(needed)}")
-            columns = dict(zip(needed, table.T, strict=True))
-        if not columns:
-            raise ValueError("X holds no columns")
-        known = self._parameters()
-        for word, names in (
-            ("misses", [name for name in needed if name not in columns]),
-            ("has the unknown", [name for name in columns if name not in known]),
-        ):
-            if names:
-                raise ValueError(f"X {word} {', '.join(map(str, names))}: the module takes {', '.join(known)}")
-        arrays = {name: _numbers(values, self._dtype(name), name) for name, values in columns.items()}
-        if len({len(array) for array in arrays.values()}) > 1:
-            raise ValueError(f"X: {', '.join(f'{name} has {len(array)} rows' for name, array in arrays.items())}")
-        return arrays
-
     def _call(self, module: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Any:
         try:
             return module(batch[""]) if "" in batch else module(**batch)
@@ -286,18 +266,6 @@ class PyTorchEstimator(BaseEstimator):
                 raise
             # An index out of range, say: PyTorch has no error of its own for values that it does not take.
             raise ValueError(f"the module raised {type(error).__name__}: {error}") from error
-
-    def _dtype(self, name: str) -> torch.dtype:
-        chosen = self.dtype
-        if isinstance(chosen, Mapping):
-            chosen = chosen.get(name or self._parameters()[0], "float32")
-        dtype = getattr(torch, str(chosen).removeprefix("torch."), None)
-        if not isinstance(dtype, torch.dtype) or dtype.is_complex:
-            raise ValueError(f"dtype={chosen!r}: expected one of PyTorch's, such as 'float32', 'bfloat16' or 'int64'")
-        return dtype
-
-    def _parameters(self) -> list[str]:
-        return list(inspect.signature(unwrapped(self.module).forward).parameters)
 
     def _output(self) -> str:
         return str(self.output).replace("-", "_")
@@ -315,24 +283,5 @@ class PyTorchEstimator(BaseEstimator):
             raise ValueError(f"batch_size={self.batch_size!r}: expected a number above 0, or None")
         if self.classes is not None and np.ndim(self.classes) != 1:
             raise ValueError(f"classes={self.classes!r}: expected a list of labels")
-        if isinstance(self.dtype, Mapping) and (odd := self.dtype.keys() - self._parameters()):
-            raise ValueError(f"dtype names {', '.join(sorted(odd))}: the module takes {', '.join(self._parameters())}")
-
-
-def _numbers(values: Any, dtype: torch.dtype, name: str, *, ensure_2d: bool = False) -> np.ndarray:
-    """Finite numbers that *dtype* holds, of any number of axes, in an array that PyTorch takes."""
-    if getattr(values, "dtype", None) == np.dtype(object) and not ensure_2d:
-        values = list(values)  # of arrays: a column may hold one in each row
-    if isinstance(values, torch.Tensor):
-        values = values.detach().to("cpu", torch.float64 if values.is_floating_point() else values.dtype)
-    array = check_array(values, dtype="numeric", allow_nd=True, ensure_2d=ensure_2d, input_name=name)
-    if dtype.is_floating_point:
-        low, high = torch.finfo(dtype).min, torch.finfo(dtype).max
-    else:
-        low, high = (0, 1) if dtype == torch.bool else (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
-        if array.dtype.kind == "f" and (array % 1).any():
-            raise ValueError(f"{name} holds a fraction, where the module takes {dtype}")
-    if array.size and not low <= array.min().item() <= array.max().item() <= high:
-        raise ValueError(f"{name} holds a number beyond {dtype}")
-    # Neither of another byte order nor with negative strides.
-    return np.ascontiguousarray(array, dtype=np.float64 if dtype.is_floating_point else np.int64)
+        if isinstance(self.dtype, Mapping) and (odd := self.dtype.keys() - (known := input_names(self.module))):
+            raise ValueError(f"dtype names {', '.join(sorted(odd))}: the module takes {', '.join(known)}")

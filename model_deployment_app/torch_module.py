@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_array
 
 
 def resolve_device(device: "str | torch.device") -> torch.device:
@@ -29,11 +30,11 @@ def resolve_device(device: "str | torch.device") -> torch.device:
         named = torch.device(device)
     except (RuntimeError, TypeError):
         raise ValueError(f"device={device!r}: expected 'auto', 'cpu', 'cuda' or 'cuda:<number>'") from None
-    if named.type == "cuda":
-        if (named.index or 0) >= (count := torch.cuda.device_count()):
-            raise ValueError(f"device='{named}' asked, host has {count} CUDA device{'' if count == 1 else 's'}")
-        return torch.device("cuda", torch.cuda.current_device() if named.index is None else named.index)
+    if named.type == "cuda" and (named.index or 0) >= (count := torch.cuda.device_count()):
+        raise ValueError(f"device='{named}' asked, host has {count} CUDA device{'' if count == 1 else 's'}")
     try:
+        if named.type == "cuda":  # without a tensor there, which would take memory
+            return torch.device("cuda", torch.cuda.current_device() if named.index is None else named.index)
         return torch.empty(0, device=named).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
@@ -48,6 +49,11 @@ def needed_inputs(module: torch.nn.Module) -> list[str]:
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     names = [p.name for p in parameters if p.default is p.empty and p.kind in kinds]
     return names if len(names) > 1 else []
+
+
+def input_names(module: torch.nn.Module) -> list[str]:
+    """What ``forward`` takes."""
+    return list(inspect.signature(unwrapped(module).forward).parameters)
 
 
 def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
@@ -68,6 +74,57 @@ def ready(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
     if any(tensor.device != device for tensor in chain(module.parameters(), module.buffers())):
         module.to(device)
     return module
+
+
+def as_arrays(
+    rows: Any, module: torch.nn.Module, *, dtype: str | dict[str, str], n_features_in: int | None
+) -> dict[str, np.ndarray]:
+    """Rows as `PyTorchEstimator` takes them: one array for each input by name; under no name if there is but one.
+
+    Raises
+    ------
+    ValueError
+        If they are not what *module* takes.
+    """
+    needed = needed_inputs(module)
+    if not needed and not isinstance(rows, Mapping):
+        table = _numbers(rows, dtype_of(module, dtype, ""), "X", ensure_2d=True)
+        if n_features_in is not None and table.ndim == 2 and table.shape[1] != n_features_in:
+            raise ValueError(
+                f"X has {table.shape[1]} features, but PyTorchEstimator is expecting {n_features_in} features as input"
+            )
+        return {"": table}
+    if hasattr(rows, "keys"):  # a data frame, or a dict
+        columns = {name: rows[name] for name in rows.keys()}  # noqa: SIM118 - a data frame iterates by name as well
+    else:
+        table = check_array(rows, dtype=None, allow_nd=True)
+        if table.shape[1] != len(needed):
+            raise ValueError(f"X has {table.shape[1]} columns, but the module takes {', '.join(needed)}")
+        columns = dict(zip(needed, table.T, strict=True))
+    if not columns:
+        raise ValueError("X holds no columns")
+    known = input_names(module)
+    for word, names in (
+        ("misses", [name for name in needed if name not in columns]),
+        ("has the unknown", [name for name in columns if name not in known]),
+    ):
+        if names:
+            raise ValueError(f"X {word} {', '.join(map(str, names))}: the module takes {', '.join(known)}")
+    arrays = {name: _numbers(values, dtype_of(module, dtype, name), name) for name, values in columns.items()}
+    if len({len(array) for array in arrays.values()}) > 1:
+        raise ValueError(f"X: {', '.join(f'{name} has {len(array)} rows' for name, array in arrays.items())}")
+    return arrays
+
+
+def dtype_of(module: torch.nn.Module, dtype: str | dict[str, str], name: str) -> torch.dtype:
+    """The dtype of the input *name*, or of the only one, which has no name."""
+    chosen = dtype
+    if isinstance(chosen, Mapping):
+        chosen = chosen.get(name or input_names(module)[0], "float32")
+    found = getattr(torch, str(chosen).removeprefix("torch."), None)
+    if not isinstance(found, torch.dtype) or found.is_complex:
+        raise ValueError(f"dtype={chosen!r}: expected one of PyTorch's, such as 'float32', 'bfloat16' or 'int64'")
+    return found
 
 
 def as_table(answer: Any, rows: int) -> np.ndarray:
@@ -117,3 +174,22 @@ def _tensors(thing: Any, seen: set[int]) -> Iterator[torch.Tensor]:
         inner = thing
     for each in inner:
         yield from _tensors(each, seen)
+
+
+def _numbers(values: Any, dtype: torch.dtype, name: str, *, ensure_2d: bool = False) -> np.ndarray:
+    """Finite numbers that *dtype* holds, of any number of axes, in an array that PyTorch takes."""
+    if getattr(values, "dtype", None) == np.dtype(object) and not ensure_2d:
+        values = list(values)  # of arrays: a column may hold one in each row
+    if isinstance(values, torch.Tensor):
+        values = values.detach().to("cpu", torch.float64 if values.is_floating_point() else values.dtype)
+    array = check_array(values, dtype="numeric", allow_nd=True, ensure_2d=ensure_2d, input_name=name)
+    if dtype.is_floating_point:
+        low, high = torch.finfo(dtype).min, torch.finfo(dtype).max
+    else:
+        low, high = (0, 1) if dtype == torch.bool else (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
+        if array.dtype.kind == "f" and (array % 1).any():
+            raise ValueError(f"{name} holds a fraction, where the module takes {dtype}")
+    if array.size and not low <= array.min().item() <= array.max().item() <= high:
+        raise ValueError(f"{name} holds a number beyond {dtype}")
+    # Neither of another byte order nor with negative strides.
+    return np.ascontiguousarray(array, dtype=np.float64 if dtype.is_floating_point else np.int64)

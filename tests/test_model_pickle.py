@@ -125,6 +125,22 @@ def test_a_device_that_is_here_is_kept():
     assert pickle.loads(pickle.dumps(PyTorchEstimator(net(), device="cpu"))).device == "cpu"
 
 
+def test_a_gpu_that_fails_keeps_nobody_from_loading(monkeypatch):
+    def fail() -> int:
+        raise RuntimeError("no kernel image is available")
+
+    contents = [pickle.dumps(PyTorchEstimator(torch.nn.Linear(4, 3), device=device)) for device in ("auto", "cuda")]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "current_device", fail)
+
+    loaded = [pickle.loads(content) for content in contents]
+
+    assert [estimator.device for estimator in loaded] == ["auto", "auto"]
+    with pytest.raises(ValueError, match="device='cuda' asked, host cannot use it: no kernel image"):
+        loaded[0].predict(np.zeros((1, 4)))
+
+
 def test_the_state_of_an_earlier_version_gets_what_has_come_since():
     state = PyTorchEstimator(net()).__getstate__()
     del state["batch_size"], state["dtype"]
