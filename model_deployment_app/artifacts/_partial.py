@@ -128,7 +128,7 @@ def locked(path: Path, *, uri: str, deadline: Deadline) -> FileIO:
                     is_waiting = True
                 if not deadline.remaining_s():
                     raise ArtifactUnavailable(
-                        f"{uri}: another process downloads the same and was not done in {deadline.timeout_s:g} s: "
+                        f"{uri}: another process downloads the same and was not done in {deadline.timeout_s:.0f} s: "
                         "raise config.startupSeconds, or give each its own MODEL_CACHE_DIR"
                     )
                 time.sleep(POLL_S)
