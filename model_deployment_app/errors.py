@@ -20,10 +20,13 @@
         ├── ArtifactNotFound    nothing, or not exactly one artifact, at that address
         ├── ArtifactDenied      the store knows us and says no, or does not know us
         ├── ArtifactRejected    the bytes are not the ones wanted, or cannot be unpickled
+        │   └── UntrustedPickle they name what no estimator needs, and are not unpickled
         ├── ArtifactUnavailable the store does not answer: the only one worth a retry
         ├── CacheUnusable       no room, or no right to write, where downloads are kept
+        ├── VersionSkew         saved by a scikit-learn from which this one is too far away
         ├── NotAnEstimator      unpickled, but not what this server serves
         ├── UnservableEstimator an estimator that contradicts its config or gives no answer
+        ├── WrongAnswers        loaded, but does not answer what was recorded when it was packed
         ├── UnknownPlugin       no format, store or protocol of that name
         └── MissingExtra        an optional library is not installed
 
@@ -137,6 +140,10 @@ class ArtifactRejected(LoadError):
     pass
 
 
+class UntrustedPickle(ArtifactRejected):
+    pass
+
+
 class ArtifactUnavailable(LoadError):
     #: How long the store has asked to be left alone.
     wait_s: float | None = None
@@ -146,11 +153,19 @@ class CacheUnusable(LoadError):
     pass
 
 
+class VersionSkew(LoadError):
+    pass
+
+
 class NotAnEstimator(LoadError):
     pass
 
 
 class UnservableEstimator(LoadError):
+    pass
+
+
+class WrongAnswers(LoadError):
     pass
 
 

@@ -1,16 +1,26 @@
 """What the engine calls. A format makes one from an artifact."""
 
 from collections.abc import Collection
-from typing import Protocol
+from typing import Literal, Protocol
 
 from .signature import Signature
 from .tensors import Tensors
 
 
 class Predictor(Protocol):
-    """One loaded model; called from one thread at a time."""
+    """One loaded model; called from one thread at a time.
+
+    Attributes
+    ----------
+    signature : Signature
+    job : {"classification", "regression"}
+    example : dict of str to ndarray
+        One row that the model answers, in the form of the signature's inputs.
+    """
 
     signature: Signature
+    job: Literal["classification", "regression"]
+    example: Tensors
 
     def predict(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
         """Answer *inputs* (checked by `signature`) with the named *outputs*, each with as many rows.
@@ -22,6 +32,3 @@ class Predictor(Protocol):
         Exception
             Whatever the model raises of its own accord.
         """
-
-    def warm_up(self) -> None:
-        """Answer one row that the model is known to accept, so that the first request finds everything in place."""

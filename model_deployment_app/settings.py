@@ -5,101 +5,20 @@ The founding keys (``modelType``, ``job``, ``model``, ``inputSize``) are contrac
 """
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import Field, JsonValue, ValidationError, model_validator
 from pydantic.alias_generators import to_camel, to_snake
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from . import helm_yaml
 from .errors import InvalidConfig
+from .locations import GCSModel, LocalModel
 
 ENV_PREFIX = "MDA_"
-
-Sha256 = Annotated[
-    str,
-    Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the artifact, checked before it is unpickled."),
-]
-NonEmpty = Annotated[str, Field(min_length=1)]
-
-#: Helm holds a number as float64: a larger one would reach the pod as its neighbour.
-EXACT_IN_HELM = 2**53 - 1
-DIGITS = r"^[1-9][0-9]{0,18}$"
-
-
-def _generation(value: object) -> int:
-    is_digits = isinstance(value, str) and re.match(DIGITS, value)
-    if is_digits or (type(value) is int and 1 <= value <= EXACT_IN_HELM):
-        return int(value)  # type: ignore[call-overload]
-    raise ValueError(f"expected up to 19 digits, in quotes if they are more than 16, got {value!r}")
-
-
-Generation = Annotated[
-    int,
-    BeforeValidator(_generation),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": EXACT_IN_HELM},
-                {"type": "string", "pattern": DIGITS},
-            ],
-            "description": "Version of the blob in the store; another one is refused.",
-        }
-    ),
-]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, validate_by_alias=True
-    )
-
-
-class GCSModel(_Strict):
-    """An artifact in Google Cloud Storage."""
-
-    method: Literal["GCS"]
-    project_name: NonEmpty
-    bucket_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
-    blob_dir: Annotated[
-        str,
-        Field(
-            pattern=r"^[^/\x00-\x1f][^\x00-\x1f]*$", description="A blob, or a folder that holds exactly one artifact."
-        ),
-    ]
-    generation: Generation | None = None
-    sha256: Sha256 | None = None
-
-    @property
-    def uri(self) -> str:
-        return f"gs://{self.bucket_name}/{self.blob_dir}"
-
-
-class LocalModel(_Strict):
-    """An artifact on a mounted volume or on this machine."""
-
-    method: Literal["LOCAL"]
-    path: Annotated[
-        str, Field(pattern=r"^[^\x00-\x1f]+$", description="A file, or a folder that holds exactly one artifact.")
-    ]
-    sha256: Sha256 | None = None
-
-    @property
-    def uri(self) -> str:
-        return Path(self.path).absolute().as_uri()
 
 
 class _Environment(PydanticBaseSettingsSource):
@@ -123,7 +42,7 @@ class _Environment(PydanticBaseSettingsSource):
 
 
 #: Keys that hold more than text.
-_TYPED = ("docs", "example", "gpuMemoryFraction", "inputSize", "startupSeconds")
+_TYPED = ("docs", "example", "gpuMemoryFraction", "inputSize", "requirePassport", "startupSeconds", "trustedTypes")
 
 #: Variables that were there before ours.
 _FOUNDING = {"GPU_MEMORY_FRACTION": f"{ENV_PREFIX}GPU_MEMORY_FRACTION"}
@@ -195,6 +114,9 @@ class Settings(BaseSettings):
         Annotated[float, Field(gt=0, le=1)] | None,
         Field(description="Of a GPU's memory, how much PyTorch may take; default: all."),
     ] = None
+    require_passport: Annotated[
+        bool, Field(description="Refuse an artifact that was published without a passport (mda pack, mda push).")
+    ] = False
     startup_seconds: Annotated[
         int,
         Field(
@@ -248,7 +170,9 @@ def read(file: Path, *, model_path: Path | None = None) -> Settings:
         if model_path is None:
             return settings
         # Last: what is typed goes before the environment too.
-        return settings.model_copy(update={"model": LocalModel(method="LOCAL", path=str(model_path))})
+        model = LocalModel(method="LOCAL", path=str(model_path))
+        kept = {key: getattr(settings.model, key) for key in ("pickle", "trusted_types", "versions")}
+        return settings.model_copy(update={"model": model.model_copy(update=kept)})
     except ValidationError as error:
         faults = "; ".join(_faults(error))
         raise InvalidConfig(f"{file}: {faults}") from error

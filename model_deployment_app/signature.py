@@ -100,6 +100,18 @@ class Signature:
             for spec, (label, array) in zip(self.inputs, self._labelled(columns), strict=True)
         }
 
+    def instances(self, tensors: Tensors) -> list[Any]:
+        """The rows of checked *tensors* as a request would hold them: objects by column name, arrays, or strings."""
+        [first, *_] = arrays = list(tensors.values())
+        if self.takes_text or first.ndim > 2:
+            return first.tolist()
+        rows = (
+            first.tolist()
+            if first.ndim == 2
+            else [list(row) for row in zip(*(array.tolist() for array in arrays), strict=True)]
+        )
+        return [dict(zip(self.columns, row, strict=True)) for row in rows] if self.is_named else rows
+
     def _split(self, tensors: Tensors) -> np.ndarray | list[np.ndarray]:
         """The columns in order: a table of shape (rows, columns), or one array each."""
         if set(tensors) != {ROWS}:

@@ -1,8 +1,11 @@
 """The one inner type: named arrays with an equal first axis, one entry a row."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
+
+from .errors import InvalidRequest, InvalidTensor, quoted
 
 Tensors = dict[str, np.ndarray]
 
@@ -58,3 +61,55 @@ def from_rows(rows: list[list[object]]) -> np.ndarray:
     cells = (value for row in rows for value in row)
     width = len(rows[0])
     return np.fromiter(cells, dtype=object, count=len(rows) * width).reshape(len(rows), width)
+
+
+def from_instances(instances: object) -> Tensors:
+    """Make tensors of rows as JSON holds them.
+
+    Parameters
+    ----------
+    instances : list of list, of dict, or of scalars
+        All rows of one form; dicts of the same keys.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``{"instances": …}`` of shape (rows, columns), object dtype, or (rows,) for scalars; one array of
+        shape (rows,) for each key of dicts.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is no list, or is empty.
+    InvalidTensor
+        If a row differs in form from row 0; the message names both.
+    """
+    if not isinstance(instances, list):
+        raise InvalidRequest(f"instances: expected an array of rows, got {kind(instances)}")
+    if not instances:
+        raise InvalidRequest("instances: expected at least one row, got none")
+    first = instances[0]
+    for row, instance in enumerate(instances):
+        if _form(instance) is not _form(first):
+            raise InvalidTensor(f"row {row}: expected {kind(first)} like row 0, got {kind(instance)}")
+    if isinstance(first, list):
+        for row, instance in enumerate(instances):
+            if len(instance) != len(first):
+                raise InvalidTensor(f"row {row}: expected {len(first)} value(s) like row 0, got {len(instance)}")
+        return {ROWS: from_rows(instances)}
+    if isinstance(first, dict):
+        for row, instance in enumerate(instances):
+            for fault in _key_faults(first, instance):
+                raise InvalidTensor(f"row {row}: {fault}")
+        return {name: from_values(instance[name] for instance in instances) for name in first}
+    return {ROWS: from_values(instances)}
+
+
+def _form(instance: object) -> type:
+    return type(instance) if isinstance(instance, list | dict) else object
+
+
+def _key_faults(first: dict[str, Any], instance: dict[str, Any]) -> Iterator[str]:
+    if instance.keys() != first.keys():
+        yield from (f"missing column {quoted(name)}, which row 0 has" for name in first if name not in instance)
+        yield from (f"column {quoted(name)}, which row 0 does not have" for name in instance if name not in first)

@@ -31,7 +31,8 @@ class EstimatorPredictor:
     ----------
     estimator : sklearn.base.BaseEstimator
         Fitted.
-    job : {"classification", "regression"}
+    job : {"classification", "regression"}, optional
+        What the estimator is, by default.
     output : {"probabilities", "label"}, optional
         For classification; "probabilities" by default.
     input_size : int, optional
@@ -51,7 +52,7 @@ class EstimatorPredictor:
         self,
         estimator: Any,
         *,
-        job: Job,
+        job: Job | None = None,
         output: Output | None = None,
         input_size: int | None = None,
         example: Tensors | None = None,
@@ -62,14 +63,15 @@ class EstimatorPredictor:
                 "sklearn.base.BaseEstimator"
             )
         self._estimator: Any = estimator
-        self._gives_probabilities = job == "classification" and output != "label"
-        self._check_job(job)
+        self.job = self._job(job)
+        self._gives_probabilities = self.job == "classification" and output != "label"
+        self._check_probabilities()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about rows that are made up
             try:
                 inputs = _inputs.discover(estimator, input_size=input_size, example=example)
                 self._table, self._witness = inputs.table, inputs.witness
-                self._outputs = self._ask(job)
+                self._outputs = self._ask()
                 asked = ["probabilities"] * self._gives_probabilities + [self._outputs.label_name]
                 self.signature = Signature(
                     inputs.specs,
@@ -84,8 +86,9 @@ class EstimatorPredictor:
                     f"{_class_name(estimator)} cannot be served: {_inputs.told(error)}"
                 ) from error
 
-    def warm_up(self) -> None:
-        self._answer(_copied(self._witness), [spec.name for spec in self.signature.outputs])
+    @property
+    def example(self) -> Tensors:
+        return _copied(self._witness)
 
     def predict(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
         """Answer *inputs* with the named *outputs* (see `Predictor`).
@@ -136,7 +139,7 @@ class EstimatorPredictor:
         )
         return f"row {row}, column {label}: the estimator does not take {what}"
 
-    def _check_job(self, job: Job) -> None:
+    def _job(self, job: Job | None) -> Job:
         name = _class_name(self._estimator)
         if not hasattr(self._estimator, "predict"):
             raise UnservableEstimator(f"{name} has no predict: save the pipeline that ends in a predictor")
@@ -144,19 +147,28 @@ class EstimatorPredictor:
             raise UnservableEstimator(f"config.job is classification, but {name} is a regressor: set job: regression")
         if job == "regression" and is_classifier(self._estimator):
             raise UnservableEstimator(f"config.job is regression, but {name} is a classifier: set job: classification")
+        if job is not None:
+            return job
+        if is_classifier(self._estimator):
+            return "classification"
+        if is_regressor(self._estimator):
+            return "regression"
+        raise UnservableEstimator(f"{name} does not tell whether it is a classifier or a regressor: give the job")
+
+    def _check_probabilities(self) -> None:
         if self._gives_probabilities and not hasattr(self._estimator, "predict_proba"):
             raise UnservableEstimator(
-                f"{name} has no predict_proba: calibrate it with sklearn.calibration.CalibratedClassifierCV and save "
-                "it again, or set config.output: label"
+                f"{_class_name(self._estimator)} has no predict_proba: calibrate it with "
+                "sklearn.calibration.CalibratedClassifierCV and save it again, or set config.output: label"
             )
 
-    def _ask(self, job: Job) -> Outputs:
+    def _ask(self) -> Outputs:
         """Answer the witness as it comes, to see what the answers are."""
         labels = self._estimator.predict(self._table.build(_copied(self._witness)))
         probabilities = None
         if self._gives_probabilities:
             probabilities = self._estimator.predict_proba(self._table.build(_copied(self._witness)))
-        return _outputs.discover(labels, probabilities, getattr(self._estimator, "classes_", None), job=job)
+        return _outputs.discover(labels, probabilities, getattr(self._estimator, "classes_", None), job=self.job)
 
 
 def _copied(tensors: Tensors) -> Tensors:

@@ -68,8 +68,8 @@ def discover(estimator: Any, *, input_size: int | None, example: Tensors | None)
     UnservableEstimator
         If *estimator* is not fitted, contradicts *input_size*, or answers no row that can be made up.
     """
-    if example is not None and ROWS in example and example[ROWS].ndim > 2:
-        return _nested(example[ROWS], input_size)
+    if example is not None and (row := _array(example)) is not None:
+        return _nested(row, input_size)
     names = _names(estimator, example)
     known = learnt(estimator, names)
     fitted_width = getattr(estimator, "n_features_in_", None)
@@ -80,16 +80,19 @@ def discover(estimator: Any, *, input_size: int | None, example: Tensors | None)
     width = _width(estimator, fitted_width, input_size, names, example)
     labels = names or tuple(str(position) for position in range(width))
     table = Table(names, frozenset(labels[position] for position in known.nones))
-    refusals: list[str] = []
+    refusals: list[Exception] = []
 
     def accepts(row: list[Any]) -> bool:
-        specs = _specs(labels, [_dtype([value], is_learnt=i in known.values) for i, value in enumerate(row)])
+        # A null says nothing of its column; what was learnt there may.
+        examples = [known.values.get(i, []) if _is_missing(value) else [value] for i, value in enumerate(row)]
+        present = [[each for each in some if not _is_missing(each)] for some in examples]
+        specs = _specs(labels, [_dtype(some, is_learnt=i in known.values) for i, some in enumerate(present)])
         try:
             answer = np.asarray(estimator.predict(table.build(_one_row(specs, row))))
             if answer.dtype.kind == "f" and not np.isfinite(answer).all():
                 raise ValueError("the answer is not finite")
         except Exception as error:  # noqa: BLE001 - whatever it raises, it does not take this row
-            refusals.append(told(error))
+            refusals.append(error)
             return False
         return True
 
@@ -97,14 +100,15 @@ def discover(estimator: Any, *, input_size: int | None, example: Tensors | None)
         anything = Signature(tuple(TensorSpec(label, "object", (None,)) for label in labels), (), names is not None)
         witness = [array[0] for array in _checked(anything, example).values()]
         if not accepts(witness):
-            raise UnservableEstimator(f"the estimator does not take config.example: {refusals[-1]}")
+            message = f"the estimator does not take config.example: {told(refusals[-1])}"
+            raise UnservableEstimator(message) from refusals[-1]
     elif (made_up := _find_witness(width, known, accepts)) is not None:
         witness = made_up
     else:
         raise UnservableEstimator(
-            f"the estimator answers no row that could be made up ({refusals[0]}): if it does answer real rows, give "
-            "one as config.example"
-        )
+            f"the estimator answers no row that could be made up ({told(refusals[0])}): if it does answer real rows, "
+            "give one as config.example"
+        ) from refusals[0]
     # An array holds strings only if an encoder has learnt them, or the example shows them.
     may_hold_strings = names is not None and width <= _MAX_ASKED_COLUMNS
     dtypes = _dtypes(witness, known, accepts if may_hold_strings else None)
@@ -158,6 +162,19 @@ def _width(
             f"set inputSize: {width}"
         )
     return width
+
+
+def _array(example: Tensors) -> np.ndarray | None:
+    """The row, of shape (1, ...), if it has more than one axis: as the fast decoder or as `from_instances` makes it."""
+    row = example.get(ROWS)
+    if row is None or row.ndim < 2 or (row.ndim == 2 and not (row.size and isinstance(row.flat[0], list))):
+        return None
+    try:
+        return np.array(row.tolist(), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UnservableEstimator(
+            "config.example does not fit the estimator: row 0: expected numbers in nested arrays of equal lengths"
+        ) from error
 
 
 def _nested(row: np.ndarray, input_size: int | None) -> Inputs:

@@ -1,38 +1,28 @@
-"""Pickles: from a file to an estimator, and what went wrong in words of the person who made the file."""
+"""Pickles: from a file to an estimator."""
 
 import logging
-import re
 import warnings
-from typing import Any, BinaryIO
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from importlib import import_module
+from typing import Any, BinaryIO, Literal
 
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
-from ..errors import ArtifactRejected, InvalidConfig, MissingExtra
+from ..errors import InvalidConfig, UnservableEstimator
 from ..tensors import Tensors
+from ._contents import is_version
+from ._contents import read as survey
 from ._estimator import EstimatorPredictor, Job, Output
 from ._inputs import told
+from ._refusal import is_skewed, refusal, skew
+from ._restricted import UnknownName
 from ._unpickler import unpickle
 
+__all__ = ["load", "survey"]
+
 logger = logging.getLogger(__name__)
-
-_NO_TORCH = (
-    "the artifact (or config.device) needs PyTorch, which is not installed here: set image.variant: "
-    "cpu or cuda in the chart (docs/IMAGES.md), or pip install 'model-deployment-app[torch]'"
-)
-
-#: First bytes of what people upload in place of a pickle.
-_IMPOSTORS = (
-    (b"", "is empty"),
-    (
-        b"version https://git-lfs",
-        "is a Git LFS pointer, not the file it points to: run `git lfs pull` and upload again",
-    ),
-    (b"<", "looks like an HTML or XML page, an error page of a store perhaps: download it again and look"),
-    (b"PK\x03\x04", "is a zip archive (a torch.save file or skops?), not a pickle"),
-    (b"\x89HDF", "is an HDF5 file, not a pickle"),
-    (b"{", "is JSON, not a pickle"),
-)
 
 
 def load(
@@ -44,24 +34,37 @@ def load(
     example: Tensors | None = None,
     device: str = "auto",
     gpu_memory_fraction: float | None = None,
+    pickle: Literal["restricted", "trusted"] = "restricted",
+    trusted_types: Collection[str] = (),
+    phase: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> EstimatorPredictor:
     """Unpickle an estimator and get it ready to predict.
 
     Parameters
     ----------
     file : BinaryIO
-        A file, at its start, whose digest has been checked: unpickling runs what is in it.
+        A file, at its start, whose digest has been checked.
     job, output, input_size, example
         As `EstimatorPredictor` takes them.
     device : str
         Where PyTorch computes: "auto", "cpu", "cuda" or "cuda:<number>".
     gpu_memory_fraction : float, optional
         How much of that device's memory PyTorch may take, if it is a GPU.
+    pickle : {"restricted", "trusted"}
+        Whether it may use only the names on a list, or any: then unpickling runs whatever is in it.
+    trusted_types : collection of str
+        Names beside that list, in full.
+    phase : callable
+        Is entered for each step, with its name, until the step is done.
 
     Raises
     ------
+    UntrustedPickle
+        If it names something else, which has not been imported then; the message has the line that would allow it.
     ArtifactRejected
         If the file is no pickle, is cut short, or needs a module that is not here.
+    VersionSkew
+        If another version of scikit-learn saved it, and this one cannot load it or gets no answer from it.
     InvalidConfig
         If this host does not have that device.
     MissingExtra
@@ -69,51 +72,61 @@ def load(
     NotAnEstimator, UnservableEstimator
         As `EstimatorPredictor` raises them.
     """
-    estimator = _unpickled(file, device, gpu_memory_fraction)
-    return EstimatorPredictor(estimator, job=job, output=output, input_size=input_size, example=example)
+    trusted = None if pickle == "trusted" else frozenset(trusted_types)
+    if trusted is not None:
+        with phase("audit"):
+            names = _audited(file, trusted)
+        with phase("import"):
+            _import(names)
+    with phase("unpickle"):
+        estimator, saved = _unpickled(file, device, gpu_memory_fraction, trusted)
+    try:
+        with phase("inspect"):
+            return EstimatorPredictor(estimator, job=job, output=output, input_size=input_size, example=example)
+    except UnservableEstimator as error:
+        if is_skewed(saved) and isinstance(error.__cause__, AttributeError):  # as where one has been renamed
+            raise skew(saved, f"loads it and gets no answer from it ({told(error.__cause__)})") from error
+        raise
 
 
-def _unpickled(file: BinaryIO, device: str, gpu_memory_fraction: float | None) -> Any:
+def _audited(file: BinaryIO, trusted: frozenset[str]) -> list[str]:
+    """All names of the pickle, once each of them is known to be allowed: before anything is made of any."""
+    contents = survey(file)
+    for full in contents.unlisted(trusted):
+        module, _, name = full.rpartition(".")
+        raise refusal(file, UnknownName(module, name), trusted)
+    file.seek(0)
+    return list(contents.names)
+
+
+def _import(names: Iterable[str]) -> None:
+    """So that unpickling does not count what importing takes; what cannot be imported is told there."""
+    for module in dict.fromkeys(full.rpartition(".")[0] for full in names):
+        with suppress(Exception):
+            import_module(module)
+
+
+def _unpickled(
+    file: BinaryIO, device: str, gpu_memory_fraction: float | None, trusted: frozenset[str] | None
+) -> tuple[Any, str | None]:
+    """The estimator, and the version of scikit-learn that saved it if it is not this one."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            loaded = unpickle(file, device=device, memory_fraction=gpu_memory_fraction)
+            loaded = unpickle(file, device=device, memory_fraction=gpu_memory_fraction, trusted=trusted)
         except InvalidConfig:
             raise
         except (Exception, SystemExit) as error:  # a pickle is a program: it can raise anything
-            if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-                raise MissingExtra(_NO_TORCH) from error
-            raise ArtifactRejected(f"the artifact {_reason(file, error)}") from error
+            raise refusal(file, error, trusted) from error
     for warning in caught:
         if isinstance(warning.message, InconsistentVersionWarning):
+            claimed = warning.message.original_sklearn_version
+            saved = claimed if is_version(claimed) else None
             logger.warning(
                 "saved with scikit-learn %s, this server has %s: answers may differ; save it again with %s",
-                warning.message.original_sklearn_version,
+                saved or "an unknown version",
                 sklearn.__version__,
                 sklearn.__version__,
             )
-            break
-    return loaded
-
-
-def _reason(file: BinaryIO, error: BaseException) -> str:
-    file.seek(0)
-    head = file.read(64)
-    for magic, reason in _IMPOSTORS:
-        if head.startswith(magic) if magic else not head:
-            return reason
-    match error:
-        case ModuleNotFoundError() if (error.name or "").replace(".", "_").isidentifier():
-            return (
-                f"needs the Python module {error.name!r}: install it into the image, at the version it was saved with"
-            )
-        case AttributeError() if "__main__" in str(error):
-            [name] = re.findall(r"attribute '([^']+)'", str(error))[:1] or ["a class"]
-            return f"needs {name!r} from __main__: define it in an importable module, not in a notebook, and save again"
-        case AttributeError() | ImportError():
-            return (
-                f"needs something that the installed libraries do not have: {error}; save it again with their versions"
-            )
-        case MemoryError():
-            return "does not fit into memory: raise resources.limits.memory"
-    return f"cannot be unpickled, it is cut short, corrupt or no pickle: {told(error)}"
+            return loaded, saved
+    return loaded, None

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     import torch
 
 
-def unpickle(file: BinaryIO, *, device: str, memory_fraction: float | None) -> Any:
+def unpickle(
+    file: BinaryIO, *, device: str, memory_fraction: float | None, trusted: Collection[str] | None = ()
+) -> Any:
     """Read one pickled object; what it raises is whatever the pickle raises.
 
     Parameters
@@ -21,12 +24,23 @@ def unpickle(file: BinaryIO, *, device: str, memory_fraction: float | None) -> A
         Where tensors go that were not on the CPU, and where every ``PyTorchEstimator`` is to predict.
     memory_fraction : float or None
         Of that device's memory, if it is a GPU.
+    trusted : collection of str or None
+        Names that the pickle may use beside those that scikit-learn needs; None for any, which is to run what is in it.
+
+    Raises
+    ------
+    UnknownName, UnsafePickle
+        As `RestrictedUnpickler` does, before anything of that name is imported.
     """
     placement = Placement(device, memory_fraction)
     if device.startswith("cuda"):
         _ = placement.device  # is refused where there is none, even if the pickle has no use for it
     with _validate_fileobject_and_memmap(file, "") as (stream, _):
-        return _Unpickler(stream, placement).load()
+        if trusted is None:
+            return Unpickler(stream, placement).load()
+        from ._restricted import RestrictedUnpickler
+
+        return RestrictedUnpickler(stream, placement, trusted).load()
 
 
 class Placement:
@@ -46,13 +60,17 @@ class Placement:
         return self._device
 
 
-class _Unpickler(NumpyUnpickler):
+class Unpickler(NumpyUnpickler):
     # pickle's own dispatch is by function, not by name.
     dispatch = NumpyUnpickler.dispatch.copy()
 
     def __init__(self, stream: BinaryIO, placement: Placement) -> None:
         super().__init__("", stream, ensure_native_byte_order=True)
         self.placement = placement
+
+    def nested(self) -> "Unpickler":
+        """For the pickle inside an array of objects, which is to be read as the pickle around it is."""
+        return type(self)(self.file_handle, self.placement)
 
     def find_class(self, module: str, name: str) -> Any:
         match module, name:
@@ -61,7 +79,7 @@ class _Unpickler(NumpyUnpickler):
 
                 return storage_reader(self.placement.device)
             case "joblib.numpy_pickle", "NumpyArrayWrapper":
-                return _ArrayWrapper
+                return ArrayWrapper
         return super().find_class(module, name)
 
     def load_build(self) -> None:
@@ -73,10 +91,10 @@ class _Unpickler(NumpyUnpickler):
     dispatch[pickle.BUILD[0]] = load_build
 
 
-class _ArrayWrapper(NumpyArrayWrapper):
-    """Reads the pickle inside an array of objects as the pickle around it is read."""
+class ArrayWrapper(NumpyArrayWrapper):
+    """Stands for an array in joblib's stream, whose content follows it."""
 
-    def read_array(self, unpickler: _Unpickler, ensure_native_byte_order: bool) -> Any:
+    def read_array(self, unpickler: Unpickler, ensure_native_byte_order: bool) -> Any:
         if self.dtype.hasobject:
-            return _Unpickler(unpickler.file_handle, unpickler.placement).load()
+            return unpickler.nested().load()
         return super().read_array(unpickler, ensure_native_byte_order)

@@ -1,5 +1,5 @@
 """``modelType: joblib``: what ``joblib.dump`` wrote, compressed or not."""
 
-from ._pickled import load
+from ._pickled import load, survey
 
-__all__ = ["load"]
+__all__ = ["load", "survey"]

@@ -1,14 +1,13 @@
 """The JSON that the native dialect and KServe V1 share: ``{"instances": [row, …]}``."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import numpy as np
 import orjson
 
-from ..errors import InvalidRequest, InvalidTensor, quoted
-from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors, from_rows, from_values, kind
+from ..errors import InvalidRequest
+from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors, from_instances, kind
 
 SCALAR = {"type": ["number", "string", "null"]}
 
@@ -87,58 +86,6 @@ def from_instance(instance: object) -> Tensors:
     """One row that does not come from a request, as if it did (see `from_instances`)."""
     body = msgspec.json.encode({"instances": [instance]})
     return decode_numbers(body) or from_instances([instance])
-
-
-def from_instances(instances: object) -> Tensors:
-    """Make tensors of rows as JSON holds them.
-
-    Parameters
-    ----------
-    instances : list of list, of dict, or of scalars
-        All rows of one form; dicts of the same keys.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``{"instances": …}`` of shape (rows, columns), object dtype, or (rows,) for scalars; one array of
-        shape (rows,) for each key of dicts.
-
-    Raises
-    ------
-    InvalidRequest
-        If it is no list, or is empty.
-    InvalidTensor
-        If a row differs in form from row 0; the message names both.
-    """
-    if not isinstance(instances, list):
-        raise InvalidRequest(f"instances: expected an array of rows, got {kind(instances)}")
-    if not instances:
-        raise InvalidRequest("instances: expected at least one row, got none")
-    first = instances[0]
-    for row, instance in enumerate(instances):
-        if _form(instance) is not _form(first):
-            raise InvalidTensor(f"row {row}: expected {kind(first)} like row 0, got {kind(instance)}")
-    if isinstance(first, list):
-        for row, instance in enumerate(instances):
-            if len(instance) != len(first):
-                raise InvalidTensor(f"row {row}: expected {len(first)} value(s) like row 0, got {len(instance)}")
-        return {ROWS: from_rows(instances)}
-    if isinstance(first, dict):
-        for row, instance in enumerate(instances):
-            for fault in _key_faults(first, instance):
-                raise InvalidTensor(f"row {row}: {fault}")
-        return {name: from_values(instance[name] for instance in instances) for name in first}
-    return {ROWS: from_values(instances)}
-
-
-def _form(instance: object) -> type:
-    return type(instance) if isinstance(instance, list | dict) else object
-
-
-def _key_faults(first: dict[str, Any], instance: dict[str, Any]) -> Iterator[str]:
-    if instance.keys() != first.keys():
-        yield from (f"missing column {quoted(name)}, which row 0 has" for name in first if name not in instance)
-        yield from (f"column {quoted(name)}, which row 0 does not have" for name in instance if name not in first)
 
 
 def as_json(array: np.ndarray) -> Any:

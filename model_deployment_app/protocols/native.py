@@ -5,9 +5,9 @@ from typing import Any
 from ..engine.revision import Revision
 from ..errors import InvalidRequest, InvalidTensor, ServingError, quoted
 from ..signature import Signature
-from ..tensors import Tensors, from_values, kind
+from ..tensors import Tensors, from_instances, from_values, kind
 from ._endpoint import Endpoint
-from ._instances import REQUEST, SCALAR, as_json, decode_numbers, decode_object, dumps, from_instances
+from ._instances import REQUEST, SCALAR, as_json, decode_numbers, decode_object, dumps
 
 
 def decode(body: bytes) -> Tensors:

@@ -13,9 +13,9 @@ from ..dataplane import DataPlane
 from ..engine.revision import Revision
 from ..errors import InvalidRequest, ServingError
 from ..signature import Signature
-from ..tensors import Tensors
+from ..tensors import Tensors, from_instances
 from ._endpoint import Endpoint
-from ._instances import REQUEST, as_json, decode_numbers, decode_object, dumps, from_instances
+from ._instances import REQUEST, as_json, decode_numbers, decode_object, dumps
 
 
 def decode(body: bytes) -> Tensors:

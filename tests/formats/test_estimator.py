@@ -180,7 +180,8 @@ def test_labels_alone_need_no_probabilities():
 def test_an_estimator_whose_domain_excludes_zero_is_warmed_up_with_another_row():
     model = make_pipeline(FunctionTransformer(np.log), StandardScaler(), Ridge()).fit(X, Y)
 
-    EstimatorPredictor(model, job="regression").warm_up()
+    predictor = EstimatorPredictor(model, job="regression")
+    predictor.predict(predictor.example, ["predictions"])
 
 
 def test_an_example_serves_where_no_row_can_be_made_up():

@@ -183,7 +183,7 @@ def test_an_estimator_that_writes_into_its_input_does_no_harm():
     predictor = EstimatorPredictor(Scribbler(), job="regression")
 
     for _ in range(2):
-        predictor.warm_up()
+        predictor.predict(predictor.example, ["predictions"])
         assert predictor.predict({"input-0": np.array([[2.0]])}, ["predictions"])["predictions"] == [3.0]
 
 

@@ -79,7 +79,9 @@ def test_a_pickle_from_any_device_answers_the_same_here(tmp_path, estimator, wri
         WRITERS[writer](made, path)
 
     with path.open("rb") as file:
-        predictor = plugins.find("formats", "joblib").load(file, job="classification", device="cpu")
+        predictor = plugins.find("formats", "joblib").load(
+            file, job="classification", device="cpu", trusted_types=["test_torch.Theirs"]
+        )
     outputs = predictor.predict(predictor.signature.check({ROWS: X}), ["probabilities"])
 
     assert_array_equal(outputs["probabilities"], made.predict_proba(X))
@@ -99,7 +101,7 @@ def test_tensors_in_an_array_of_objects_are_loaded_too(tmp_path):
         joblib.dump(made, path)
 
     with path.open("rb") as file:
-        estimator, tensor = unpickle(file, device="cpu", memory_fraction=None)
+        estimator, tensor = unpickle(file, device="cpu", memory_fraction=None, trusted=None)
 
     assert_array_equal(tensor, torch.ones(2))
     assert estimator.device == "cpu"
@@ -110,7 +112,7 @@ def test_every_estimator_inside_gets_the_device_of_the_config(tmp_path):
     path.write_bytes(pickle.dumps(scaled(FrozenEstimator(ours()))))
 
     with path.open("rb") as file:
-        loaded = unpickle(file, device="cpu", memory_fraction=None)
+        loaded = unpickle(file, device="cpu", memory_fraction=None, trusted=None)
 
     assert loaded[-1].estimator.device == "cpu"
 
@@ -134,7 +136,7 @@ def test_what_hides_in_a_tensor_is_not_run(tmp_path):
     path.write_bytes(pickle.dumps(_Storage(pickle.dumps(_Canary(str(canary)), protocol=2))))
 
     with path.open("rb") as file, pytest.raises(pickle.UnpicklingError, match="weights_only"):
-        unpickle(file, device="auto", memory_fraction=None)
+        unpickle(file, device="auto", memory_fraction=None, trusted=None)
 
     assert not canary.exists()
 
