@@ -48,7 +48,7 @@ install: $(INSTALLED) $(if $(filter $(OUR_HELM),$(HELM)),$(OUR_HELM)) ## Set up 
 install-torch: install $(WITH_TORCH) ## Add PyTorch to .venv; demo MODEL_KIND=torch, test and lint do so by themselves ([TORCH_CPU_INDEX=])
 	@:
 
-demo: require-kind install $(if $(filter torch,$(MODEL_KIND)),install-torch) ## The main job on embedded defaults: train, publish, render, lint, serve, predict ([MODEL_KIND=torch]; KEEP=1 [PORT=] stays up)
+demo: require-kind install $(if $(filter torch,$(MODEL_KIND)),install-torch) ## The main job on embedded defaults: train, pack, publish, check, serve, predict ([MODEL_KIND=torch]; KEEP=1 [PORT=] stays up)
 	@$(VENV)/bin/python scripts/demo.py --kind "$(MODEL_KIND)" --helm "$(HELM)" $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT))
 
 require-kind:
@@ -163,13 +163,17 @@ require-docker:
 	@test -n "$(REGISTRY)" || test "$(PUSH)" = 0 || { echo "REGISTRY= is missing, such as REGISTRY=gcr.io/my-project; PUSH=0 only builds" >&2; exit 2; }
 
 ##@ After a change
-.PHONY: schema constraints
+.PHONY: schema allowed-names constraints
 
 TEMPLATE_SCHEMA := chart_template/{{ cookiecutter.model_name }}/values.schema.json
 
-schema: install ## Write values.schema.json anew from settings.py, for chart_template and every chart
+schema: install ## Write the schemas anew: values.schema.json of chart_template and every chart, docs/passport.schema.json
 	@$(MDA) schema > "$(TEMPLATE_SCHEMA)"
 	@for chart in $(CHARTS); do cp "$(TEMPLATE_SCHEMA)" "$$chart/"; done
+	@$(MDA) schema --passport > docs/passport.schema.json
+
+allowed-names: install-torch ## Write anew which names of scikit-learn and PyTorch a pickle may use
+	@$(VENV)/bin/python -W ignore scripts/allowed_names.py > model_deployment_app/formats/_allowed.txt
 
 # PyTorch moves only when it is told to: its wheels are large, and docs/IMAGES.md says what the images weigh.
 constraints: install-torch ## Resolve the dependencies anew and write down the versions ([TORCH_VERSION= another]; then: make test)

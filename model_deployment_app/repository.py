@@ -1,54 +1,23 @@
-"""Name -> revision: the only place where artifacts, formats and the engine meet."""
+"""Name -> revision: which models there are, which of them are ready, and why one is not."""
 
 import logging
 import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import stamina
 
-from . import artifacts, plugins
-from .engine import revision
+from . import artifacts
 from .engine.revision import Revision
 from .errors import ArtifactUnavailable, LoadError, ModelNotFound, ModelNotReady, quoted
+from .loading import ModelSource, load
 
 logger = logging.getLogger(__name__)
 
 #: With less time, an attempt would end at its own deadline, and hide what the store said at the one before.
 SHORTEST_ATTEMPT_S = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """Which artifact to load, and how.
-
-    Attributes
-    ----------
-    name : str
-    version : str or None
-        The start of the artifact's digest where None.
-    uri : str
-    sha256, project : str or None
-    generation : int or None
-        As `artifacts.fetch` takes them.
-    model_format : str
-        Name of a module in `formats`.
-    options : dict
-        What that module's ``load`` takes beside the path.
-    """
-
-    name: str
-    version: str | None
-    uri: str
-    sha256: str | None
-    project: str | None
-    model_format: str
-    options: dict[str, Any]
-    generation: int | None = None
 
 
 class ModelRepository:
@@ -119,7 +88,7 @@ class ModelRepository:
         source = self._sources[name]
         started = time.monotonic()
         try:
-            loaded = self._load(source, timeout_s)
+            loaded = load(source, timeout_s=timeout_s, meter=self._meter, cache_dir=self._cache_dir)
         except LoadError as failure:
             self._failures[name] = failure
             raise
@@ -127,40 +96,14 @@ class ModelRepository:
         self._revisions[name] = loaded
         self._failures.pop(name, None)
         logger.info(
-            "ready: model=%s version=%s sha256=%s load_s=%.2f",
+            "ready: model=%s version=%s sha256=%s verified=%s load_s=%.2f",
             name,
             loaded.version,
             loaded.sha256,
+            "no" if loaded.passport is None else "yes",
             time.monotonic() - started,
         )
         return loaded
-
-    def _load(self, source: ModelSource, timeout_s: float) -> Revision:
-        model_format = plugins.find("formats", source.model_format)
-        artifact = artifacts.fetch(
-            source.uri,
-            sha256=source.sha256,
-            project=source.project,
-            generation=source.generation,
-            timeout_s=timeout_s,
-            meter=self._meter,
-            cache_dir=self._cache_dir,
-        )
-        logger.info("fetched: uri=%s sha256=%s bytes=%d", artifact.uri, artifact.sha256, artifact.size_bytes)
-        if source.sha256 is None:
-            logger.warning("no sha256 is pinned: nothing verifies that these are the bytes that were published")
-        try:
-            with artifact.file:
-                predictor = model_format.load(artifact.file, **source.options)
-                artifact.confirm_unchanged()
-            return revision.build(
-                predictor,
-                name=source.name,
-                version=source.version or artifact.sha256[:12],
-                sha256=artifact.sha256,
-            )
-        except LoadError as error:
-            raise type(error)(f"{source.uri}: {error}") from error
 
     def start(self, *, budget_s: float, on_refusal: Callable[[LoadError], None], first_wait_s: float = 0.5) -> None:
         """Load every model in the background, trying again while the store does not answer.

@@ -1,4 +1,4 @@
-"""The main job from end to end on embedded defaults: train, publish, scaffold, lint, serve, predict.
+"""The main job from end to end on embedded defaults: train, scaffold, pack, publish, check, serve, predict.
 
 Everything is made under .demo/, which git ignores. `make demo` runs this; `demo_<kind>.py` brings the model.
 """
@@ -11,20 +11,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import numpy as np
-from demo_model import Published, Trained, free_port
+from demo_model import Store, Trained, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / ".demo"
 LOG = DEMO / "server.log"
 READY_WITHIN_S = 60
+MDA = Path(sys.executable).with_name("mda")
 
 
 def main() -> None:
@@ -35,29 +37,38 @@ def main() -> None:
     _step(1, "Train a real estimator on a real data set")
     model = kind.train()
 
-    _step(2, f"Publish it to {kind.STORE}")
-    with kind.published(model, DEMO) as artifact:
-        print(f"   {artifact.address}  {len(artifact.content)} bytes\n   sha256 {artifact.sha256}")
+    _step(2, "Pack it: its digest, its versions, and the answers that every pod must give")
+    artifact = _saved(model, kind)
+    sample = artifact.with_name("sample.json")
+    sample.write_text(json.dumps(model.sample))
+    _mda("pack", artifact.relative_to(ROOT), "--sample", sample.relative_to(ROOT))
 
+    with kind.store(DEMO) as store:
         _step(3, "Scaffold its chart through cookiecutter")
-        chart = _scaffold(model, artifact)
+        chart = _scaffold(model, store)
+        values = (chart / "values.yaml").relative_to(ROOT)
 
-        _step(4, "Check the chart with helm")
+        _step(4, f"Publish it to {kind.STORE}, and pin it in the chart")
+        words = ("push", artifact.relative_to(ROOT), store.address, "--chart", values.parent)
+        _mda(*words, environment=store.environment)
+
+        _step(5, "Check the chart with helm, and do what a pod will do")
         _run(options.helm, "lint", "--strict", chart)
         manifests = _run(options.helm, "template", model.name, chart, "--kube-version", "1.31.0")
         kinds = [line.removeprefix("kind: ") for line in manifests.splitlines() if line.startswith("kind: ")]
         print(f"   helm lint --strict: no faults; helm template: {', '.join(kinds)}")
+        _mda("check", "--chart", values.parent, environment=store.environment)
 
-        _step(5, "Serve it from that chart's values.yaml")
+        _step(6, "Serve it from that chart's values.yaml")
         port = options.port or free_port()
-        with _serving(chart, port, artifact) as server:
+        with _serving(values, port, store) as server:
             print(f"   ready after {_wait_until_ready(server, port):.1f} s: {kind.READY}")
 
-            _step(6, "Predict, in every dialect")
+            _step(7, "Predict, in every dialect")
             for path, message in model.questions.items():
                 _ask(port, path, message, model.expected)
             print("   all three are the numbers that predict_proba gives in this process")
-            _run(_mda(), "smoke", "--config", chart / "values.yaml", "--url", f"http://127.0.0.1:{port}")
+            _mda("smoke", "--config", values, "--url", f"http://127.0.0.1:{port}")
             if options.keep:
                 print(
                     f"\nServing on http://127.0.0.1:{port} (try /docs); Ctrl-C ends it. Log: .demo/server.log",
@@ -66,21 +77,22 @@ def main() -> None:
                 server.wait()
 
         if not options.keep:
-            _step(7, "Stop it")
+            _step(8, "Stop it")
             print("   SIGTERM, exit status 0")
     print(_NEXT + kind.NEXT)
 
 
 _NEXT = """
 Next, with a model of your own
-   make new-model NAME=house JOB=regression INPUT_SIZE=10 METHOD=LOCAL MODEL_PATH=/models/house.joblib
-   make serve MODEL=house MODEL_PATH=/where/it/is/house.joblib        # the same values.yaml, here
+   make new-model NAME=house JOB=regression INPUT_SIZE=10 PROJECT_NAME=… BUCKET_NAME=…
+   .venv/bin/mda pack house.joblib --sample rows.csv
+   .venv/bin/mda push house.joblib gs://…/house/v1/ --chart k8s_dev/house
+   make serve MODEL=house
    curl -d '{"instances": [[…]]}' http://127.0.0.1:8000/v1/models/house:predict
 and on a cluster
-   make new-model NAME=live METHOD=GCS PROJECT_NAME=… BUCKET_NAME=… BLOB_DIR=models/live
-   make k8s-deploy MODEL=live
-   make k8s-status MODEL=live
-   make k8s-undeploy MODEL=live
+   make k8s-deploy MODEL=house
+   make k8s-status MODEL=house
+   make k8s-undeploy MODEL=house
 This demo's chart, store and log are in .demo/; KEEP=1 keeps the server up.
 """
 
@@ -98,34 +110,40 @@ def _step(number: int, what: str) -> None:
     print(f"\n{number}. {what}", flush=True)
 
 
-def _scaffold(model: Trained, artifact: Published) -> Path:
+def _saved(model: Trained, kind: ModuleType) -> Path:
+    """The artifact of *model*, alone in a folder of its own."""
+    folder = DEMO / "saved" / model.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    artifact: Path = kind.save(model, folder)
+    return artifact
+
+
+def _scaffold(model: Trained, store: Store) -> Path:
     charts = DEMO / "k8s_dev"
     chart = charts / model.name
     shutil.rmtree(chart, ignore_errors=True)
     charts.mkdir(parents=True, exist_ok=True)
     answers = {
         "description": model.description,
-        "sha256": artifact.sha256,
         "input_size": str(model.input_size),
         "example": json.dumps(model.example),
-        **artifact.answers,
+        **store.answers,
     }
     settings = [word for key, answer in answers.items() for word in ("--set", f"{key}={answer}")]
-    _run(_mda(), "new", model.name, "--yes", "--into", charts, *settings)
-    method = artifact.answers["method"]
-    print(f"   mda new {model.name} --set method={method} --set sha256=… -> {chart.relative_to(ROOT)}/")
+    _run(MDA, "new", model.name, "--yes", "--into", charts, *settings)
+    print(f"   mda new {model.name} --set method={store.answers['method']} … -> {chart.relative_to(ROOT)}/")
     return chart
 
 
 @contextmanager
-def _serving(chart: Path, port: int, artifact: Published) -> Iterator[subprocess.Popen]:
+def _serving(values: Path, port: int, store: Store) -> Iterator[subprocess.Popen]:
     """Run the server; Ctrl-C ends it, whatever happens ends it."""
-    values = chart / "values.yaml"
-    variables = "".join(f"{name}={value} " for name, value in artifact.environment.items())
-    print(f"   {variables}mda serve --config {values.relative_to(ROOT)} --port {port}")
+    variables = "".join(f"{name}={value} " for name, value in store.environment.items())
+    print(f"   {variables}mda serve --config {values} --port {port}")
     with LOG.open("w") as log:
-        command = [_mda(), "serve", "--config", values, "--port", str(port)]
-        environment = {**os.environ, **artifact.environment}
+        command = [MDA, "serve", "--config", values, "--port", str(port)]
+        environment = {**os.environ, **store.environment}
         # In a session of its own: Ctrl-C is for this script, which then stops the server.
         server = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -138,13 +156,17 @@ def _serving(chart: Path, port: int, artifact: Published) -> Iterator[subprocess
         _stop(server)
 
 
-def _mda() -> str:
-    return str(Path(sys.executable).with_name("mda"))
+def _mda(*words: object, environment: Mapping[str, str] | None = None) -> None:
+    """Show a verb, and what it says."""
+    print(f"   $ mda {' '.join(str(word) for word in words)}")
+    for line in _run(MDA, *words, environment=environment).splitlines():
+        print(f"   {_shortened(line.replace(f'file://{ROOT}/', '').replace(f'{ROOT}/', ''))}", flush=True)
 
 
-def _run(*command: object) -> str:
+def _run(*command: object, environment: Mapping[str, str] | None = None) -> str:
     """Run a step's command; a failure ends the demo with what it printed."""
-    result = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True)
+    variables = {**os.environ, **(environment or {})}
+    result = subprocess.run([str(word) for word in command], cwd=ROOT, env=variables, capture_output=True, text=True)
     if result.returncode:
         sys.exit(f"demo: {command[0]} {command[1]} failed:\n{result.stdout}{result.stderr}")
     return result.stdout

@@ -1,6 +1,5 @@
 """What the story of the demo asks of a model, whatever it was trained with."""
 
-import hashlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ class Trained:
     description : str
     estimator : object
         Has ``predict_proba``.
+    sample : list
+        Instances that every server must answer as this process does.
     input_size : int
         Numbers in one instance.
     example : list or dict
@@ -33,6 +34,7 @@ class Trained:
     name: str
     description: str
     estimator: Any
+    sample: list[Any]
     input_size: int
     example: Any
     questions: Mapping[str, dict[str, Any]]
@@ -40,27 +42,22 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """An artifact in a store.
+class Store:
+    """Where an artifact is published.
 
     Attributes
     ----------
     address : str
-    content : bytes
+        As `mda push` takes it.
     answers : dict of str to str
-        What `mda new` is told of the store.
+        What `mda new` is told of it.
     environment : dict of str to str
-        What the server needs, to reach it from here.
+        What reaches it from here.
     """
 
     address: str
-    content: bytes
     answers: Mapping[str, str]
     environment: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
 
 
 def free_port() -> int:

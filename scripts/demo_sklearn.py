@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
-from demo_model import Published, Trained
+from demo_model import Store, Trained
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 STORE = "a local store"
-READY = "loaded, digest verified, warmed up"
+READY = "digest verified, audited, loaded, golden answers verified"
 NEXT = "make serve MODEL=iris starts it from the committed chart k8s_dev/iris."
 
 
@@ -31,6 +31,7 @@ def train() -> Trained:
         name="iris",
         description="Tells three species of iris apart",
         estimator=model,
+        sample=test_rows.to_dict("records"),
         input_size=len(instance),
         example=instance,
         questions={
@@ -42,16 +43,14 @@ def train() -> Trained:
     )
 
 
+def save(model: Trained, folder: Path) -> Path:
+    file = folder / "iris.joblib"
+    joblib.dump(model.estimator, file, compress=3)
+    return file
+
+
 @contextmanager
-def published(model: Trained, folder: Path) -> Iterator[Published]:
-    """Save *model* into *folder*."""
-    artifact = folder / "store/iris/iris.joblib"
-    artifact.parent.mkdir(parents=True, exist_ok=True)
-    part = artifact.with_suffix(".partial")
-    joblib.dump(model.estimator, part, compress=3)
-    part.replace(artifact)
-    yield Published(
-        str(artifact.relative_to(folder.parent)),
-        artifact.read_bytes(),
-        {"method": "LOCAL", "model_path": str(artifact)},
-    )
+def store(folder: Path) -> Iterator[Store]:
+    """A folder in *folder*."""
+    (folder / "store/iris").mkdir(parents=True, exist_ok=True)
+    yield Store(f"{folder.name}/store/iris/", {"method": "LOCAL"})

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from demo_model import Published, Trained, free_port
+from demo_model import Store, Trained, free_port
 from gcp_storage_emulator.server import create_server
 from google.cloud import storage
 from sklearn.datasets import load_digits
@@ -20,7 +20,7 @@ from sklearn.model_selection import train_test_split
 from model_deployment_app.model import PyTorchEstimator
 
 STORE = "a bucket (an emulator of Google Cloud Storage)"
-READY = "digest verified, loaded onto the CPU, warmed up"
+READY = "digest verified, audited, loaded onto the CPU, golden answers verified"
 NEXT = "docs/PYTORCH.md says how to wrap a module of your own."
 
 EPOCHS = 10
@@ -64,6 +64,7 @@ def train() -> Trained:
         name="digits",
         description="Reads a digit of 8 x 8 pixels",
         estimator=model,
+        sample=test_images[:8].double().tolist(),
         input_size=asked[0].size,
         example=asked[0].tolist(),
         questions={path: {"instances": asked.tolist()} for path in PATHS},
@@ -77,24 +78,27 @@ def _accuracy(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tens
         return (network(images).argmax(dim=1) == labels).float().mean().item()
 
 
-@contextmanager
-def published(model: Trained, folder: Path) -> Iterator[Published]:
-    """Upload *model* to a store that answers as long as this lasts."""
+def save(model: Trained, folder: Path) -> Path:
+    file = folder / "digits.pkl"
     with _as_if_on(GPU):
-        content = pickle.dumps(model.estimator)
-    print(f"   pickled as on {GPU}; pickle.load here: {_outcome(content)}")
+        file.write_bytes(pickle.dumps(model.estimator))
+    print(f"   pickled as on {GPU}; pickle.load here: {_outcome(file.read_bytes())}")
+    return file
+
+
+@contextmanager
+def store(folder: Path) -> Iterator[Store]:
+    """A bucket that is there as long as this lasts."""
     address = f"http://127.0.0.1:{(port := free_port())}"
     os.environ["STORAGE_EMULATOR_HOST"] = address  # where the client of this process looks
     with create_server("127.0.0.1", port, in_memory=True):
         with contextlib.closing(storage.Client(project=PROJECT)) as client:
-            client.create_bucket(BUCKET).blob(BLOB).upload_from_string(content)
+            client.create_bucket(BUCKET)
         where = {"method": "GCS", "project_name": PROJECT, "bucket_name": BUCKET, "blob_dir": BLOB}
-        cache = str((folder / "cache").relative_to(folder.parent))
-        yield Published(
+        yield Store(
             f"gs://{BUCKET}/{BLOB}",
-            content,
             {**where, "model_type": "pkl", "image_variant": "cpu"},
-            {"STORAGE_EMULATOR_HOST": address, "MODEL_CACHE_DIR": cache, "MDA_DEVICE": "cpu"},
+            {"STORAGE_EMULATOR_HOST": address, "MODEL_CACHE_DIR": f"{folder.name}/cache", "MDA_DEVICE": "cpu"},
         )
 
 

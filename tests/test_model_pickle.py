@@ -168,7 +168,7 @@ def test_the_pickles_of_november_2026_load_for_ever(name):
     published = json.loads((FIXTURES / "answers.json").read_text())
     with (FIXTURES / name).open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a scikit-learn that is newer than the scaler's
-        loaded = unpickle(file, device="auto", memory_fraction=None)
+        loaded = unpickle(file, device="auto", memory_fraction=None, trusted=())
 
     assert_allclose(loaded.predict_proba(published["rows"]), published["probabilities"], rtol=1e-5)
 
@@ -226,6 +226,6 @@ def test_what_was_on_a_gpu_is_loaded_onto_the_gpu(tmp_path):
         path.write_bytes(pickle.dumps([torch.ones(3), torch.zeros(2)]))
 
     with path.open("rb") as file:
-        loaded = unpickle(file, device="cuda:0", memory_fraction=0.5)
+        loaded = unpickle(file, device="cuda:0", memory_fraction=0.5, trusted=None)
 
     assert {tensor.device for tensor in loaded} == {torch.device("cuda:0")}

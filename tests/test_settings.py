@@ -65,6 +65,24 @@ def test_a_model_path_takes_the_place_of_the_model(config, tmp_path, monkeypatch
     assert settings.model.sha256 is None
 
 
+def test_a_model_path_is_trusted_as_the_model_is(config, tmp_path):
+    model = {**GCS, "pickle": "trusted", "trustedTypes": ["their_package.Model"]}
+
+    settings = read(config({**LOCAL, "model": model}), model_path=tmp_path / "own.joblib")
+
+    assert (settings.model.pickle, settings.model.trusted_types) == ("trusted", ["their_package.Model"])
+
+
+def test_a_pickle_is_restricted_and_nothing_is_trusted_unless_the_config_says_so(config, monkeypatch):
+    by_default = read(config(LOCAL)).model
+    monkeypatch.setenv("MDA_MODEL__TRUSTED_TYPES", '["their_package.Model"]')
+
+    by_environment = read(config(LOCAL)).model
+
+    assert (by_default.pickle, by_default.trusted_types) == ("restricted", [])
+    assert by_environment.trusted_types == ["their_package.Model"]
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
@@ -79,6 +97,13 @@ def test_a_model_path_takes_the_place_of_the_model(config, tmp_path, monkeypatch
         ({"model": {"method": "LOCAL"}}, "config.model.path: missing"),
         ({"model": {"method": "S3"}}, "config.model.method: expected one of 'GCS', 'LOCAL', got 'S3'"),
         ({"model": {}}, "config.model.method: missing"),
+        (
+            {"model": {**GCS, "pickle": "safe"}},
+            "config.model.pickle: input should be 'restricted' or 'trusted', got 'safe'",
+        ),
+        ({"model": {**GCS, "trustedTypes": "a.B"}}, "config.model.trustedTypes: input should be a valid list"),
+        ({"model": {**GCS, "trustedTypes": ["their.*"]}}, "config.model.trustedTypes.0: string should match pattern"),
+        ({"model": {**GCS, "trustedTypes": ["Model"]}}, "config.model.trustedTypes.0: string should match pattern"),
         ({"modelType": "onnx"}, "config.modelType: input should be 'pkl' or 'joblib', got 'onnx'"),
         ({"inputSize": "4"}, "config.inputSize: input should be a valid integer, got '4'"),
         ({"inputSize": True}, "config.inputSize: input should be a valid integer, got True"),

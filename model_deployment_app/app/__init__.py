@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 from .. import artifacts, plugins
 from ..dataplane import DataPlane
 from ..errors import LoadError, ServingError
+from ..loading import ModelSource
+from ..locations import GCSModel
 from ..protocols import from_instance
-from ..repository import ModelRepository, ModelSource
-from ..settings import GCSModel, Settings
+from ..repository import ModelRepository
+from ..settings import Settings
 from . import health, openapi
 from .lane import PredictLane
 from .prefix import PathPrefix
@@ -44,7 +46,7 @@ def create_app(
     root_path : str
         The path of the Ingress; every route is served with and without it.
     """
-    repository = ModelRepository([_source(settings)], cache_dir=cache_dir, meter=meter)
+    repository = ModelRepository([source(settings)], cache_dir=cache_dir, meter=meter)
     dataplane = DataPlane(repository)
 
     @asynccontextmanager
@@ -73,13 +75,16 @@ def create_app(
     return app
 
 
-def _source(settings: Settings) -> ModelSource:
+def source(settings: Settings) -> ModelSource:
+    """What a server of these settings loads."""
     options: dict[str, Any] = {
         "job": settings.job,
         "output": settings.output,
         "input_size": settings.input_size,
         "device": settings.device,
         "gpu_memory_fraction": settings.gpu_memory_fraction,
+        "pickle": settings.model.pickle,
+        "trusted_types": settings.model.trusted_types,
     }
     if settings.example is not None:
         options["example"] = from_instance(settings.example)
@@ -93,4 +98,6 @@ def _source(settings: Settings) -> ModelSource:
         generation=model.generation if isinstance(model, GCSModel) else None,
         model_format=settings.model_type,
         options=options,
+        versions=model.versions,
+        require_passport=settings.require_passport,
     )

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ..errors import ModelNotReady, ServingError
+from ..errors import ModelNotFound, ModelNotReady, ServingError
 from ..repository import ModelRepository
 
 
@@ -24,7 +24,7 @@ def router(repository: ModelRepository, *, app_version: str) -> APIRouter:
         """200 once every model has answered its warm-up; before, 503 with the code and the reason."""
         waiting = [name for name in repository.names() if name not in repository.ready()]
         if not waiting:
-            return JSONResponse({"status": "ready"})
+            return JSONResponse({"status": "ready", "models": _digests(repository)})
         failure = repository.failure(waiting[0])
         return JSONResponse(
             {
@@ -43,10 +43,30 @@ def router(repository: ModelRepository, *, app_version: str) -> APIRouter:
         return {
             "status": "ok" if len(loaded) == len(repository.names()) else "loading",
             "models_loaded": loaded,
+            "models": _digests(repository),
             "app_version": app_version,
         }
 
+    @routes.get(
+        "/v1/models/{name}/passport", responses={404: {"description": "No such model, or none with a passport"}}
+    )
+    async def passport(name: str) -> Response:
+        """What was recorded of the model when it was published, with the rows that it is verified by."""
+        record = repository.get(name).passport
+        if record is None:
+            raise ModelNotFound(f"{name} was published without a passport")
+        return Response(record.to_json(), media_type="application/json")
+
     return routes
+
+
+def _digests(repository: ModelRepository) -> list[dict[str, Any]]:
+    """Which artifacts are served, and which of them gave the answers of their passport."""
+    revisions = [repository.get(name) for name in repository.ready()]
+    return [
+        {"name": each.name, "version": each.version, "sha256": each.sha256, "verified": each.passport is not None}
+        for each in revisions
+    ]
 
 
 async def refuse_path(_: Request, error: Exception) -> Response:

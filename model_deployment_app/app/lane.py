@@ -67,7 +67,8 @@ class PredictLane:
             _require_plain(scope)
             inputs = endpoint.decode(request)
             revision, outputs = await self._dataplane.predict(name, inputs, endpoint.wanted)
-            return HTTPStatus.OK, endpoint.encode(revision, outputs), []
+            digest = (b"x-model-sha256", revision.sha256.encode())
+            return HTTPStatus.OK, endpoint.encode(revision, outputs), [digest]
         except ServingError as error:
             failure = error
         except Exception:

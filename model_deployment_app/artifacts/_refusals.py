@@ -44,8 +44,8 @@ def split(uri: str) -> tuple[str, str]:
 
 
 @contextmanager
-def translated(uri: str, project: str | None) -> Iterator[None]:
-    """Our errors in place of Google's.
+def translated(uri: str, project: str | None, *, role: str = "roles/storage.objectViewer") -> Iterator[None]:
+    """Our errors in place of Google's; *role* is what the work needs.
 
     Raises
     ------
@@ -54,15 +54,15 @@ def translated(uri: str, project: str | None) -> Iterator[None]:
     try:
         yield
     except (auth.GoogleAuthError, api.GoogleAPIError, requests.RequestException, ConnectionError) as error:
-        raise _refusal(error, uri, project) from error
+        raise _refusal(error, uri, project, role) from error
 
 
-def _refusal(error: Exception, uri: str, project: str | None) -> LoadError:
+def _refusal(error: Exception, uri: str, project: str | None, role: str) -> LoadError:
     bucket, _ = split(uri)
     words = _words(error)
     match error:
         case auth.InvalidOperation():  # what was sent in place of credentials cannot be renewed after a 401
-            return _refusal(api.Unauthorized("none are sent to STORAGE_EMULATOR_HOST"), uri, project)
+            return _refusal(api.Unauthorized("none are sent to STORAGE_EMULATOR_HOST"), uri, project, role)
         case api.Unauthorized():
             return ArtifactDenied(f"{uri}: the Google credentials are expired or invalid ({words}): {_RENEW}")
         case auth.DefaultCredentialsError() if "were not found" in words:
@@ -103,8 +103,7 @@ def _refusal(error: Exception, uri: str, project: str | None) -> LoadError:
             )
         case api.Forbidden():
             return ArtifactDenied(
-                f"{uri}: forbidden: grant roles/storage.objectViewer on the bucket {bucket} (project {project}) to "
-                f"{_account(words)}"
+                f"{uri}: forbidden: grant {role} on the bucket {bucket} (project {project}) to {_account(words)}"
             )
         case api.NotFound():
             return ArtifactNotFound(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -16,17 +17,19 @@ from google.cloud import storage
 
 from ..errors import ArtifactNotFound, ArtifactUnavailable, CacheUnusable
 from ._artifact import Artifact
+from ._beside import check_beside
 from ._cache import Cache, StartOver, Version
 from ._deadline import Deadline
 from ._download import Blob, check, receive, wrong_generation
 from ._folder import only_artifact
-from ._meter import Meter
+from ._meter import Meter, Told
 from ._partial import Partial
 from ._refusals import not_a_store, split, translated
 
 logger = logging.getLogger(__name__)
 
 CONNECT_S = 5.0
+UPLOAD_CHUNK_BYTES = 8 << 20
 
 
 def fetch(
@@ -67,6 +70,47 @@ def fetch(
         raise ArtifactUnavailable(
             f"{uri}: no whole answer in {timeout_s:.0f} s: check network and egress, or raise config.startupSeconds"
         ) from None
+
+
+def read_beside(uri: str, suffix: str, *, project: str | None, timeout_s: float) -> bytes | None:
+    """The blob beside the artifact (see `artifacts.read_beside`)."""
+    deadline = Deadline(timeout_s)
+
+    def read() -> bytes | None:
+        with translated(uri, project), closing(_client(project)) as client, _understood(uri):
+            bucket_name, name = split(uri)
+            bucket = client.bucket(bucket_name)
+            options: dict[str, Any] = {"timeout": min(timeout_s, 30.0), "retry": None}
+            if (found := bucket.get_blob(name + suffix, **options)) is None:
+                if bucket.get_blob(name, **options) is not None:
+                    return None
+                blobs = {blob.name: blob for blob in bucket.list_blobs(prefix=f"{name}/", max_results=1000, **options)}
+                if not blobs or (found := blobs.get(only_artifact(uri, blobs) + suffix)) is None:
+                    return None
+            check_beside(f"gs://{bucket_name}/{found.name}", found.size)
+            return bytes(found.download_as_bytes(raw_download=True, **options))
+
+    try:
+        return deadline.run(read)
+    except TimeoutError:
+        raise ArtifactUnavailable(f"{uri}{suffix}: no whole answer in {timeout_s:.0f} s: check the network") from None
+
+
+def put(uri: str, path: Path, *, project: str | None, meter: Meter) -> int:
+    """Upload *path* in chunks, each of which the client tries again (see `artifacts.put`)."""
+    bucket, name = split(uri)
+    if not bucket or not name:
+        raise ArtifactNotFound(f"{uri}: expected gs://BUCKET/BLOB")
+    size_bytes = path.stat().st_size
+    with (
+        translated(uri, project, role="roles/storage.objectUser"),
+        closing(_client(project)) as client,
+        path.open("rb") as file,
+        meter(uri, 0, size_bytes) as tell,
+    ):
+        blob = client.bucket(bucket).blob(name, chunk_size=UPLOAD_CHUNK_BYTES)
+        blob.upload_from_file(Told(file, tell), size=size_bytes, content_type="application/octet-stream")
+        return int(blob.generation)
 
 
 @dataclass(frozen=True, slots=True)

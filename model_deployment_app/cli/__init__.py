@@ -8,9 +8,13 @@ import typer
 
 from ..errors import ServingError
 from .app_version import app_version
+from .check import check
 from .deploy import deploy
+from .inspect import inspect
 from .lint import lint
 from .new import new
+from .pack import pack
+from .push import push
 from .restart import restart
 from .schema import schema
 from .serve import serve
@@ -21,7 +25,23 @@ from .undeploy import undeploy
 
 app = typer.Typer(name="mda", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-for verb in (new, lint, schema, app_version, serve, smoke, template, deploy, status, restart, undeploy):
+for verb in (
+    pack,
+    push,
+    inspect,
+    check,
+    new,
+    lint,
+    schema,
+    app_version,
+    serve,
+    smoke,
+    template,
+    deploy,
+    status,
+    restart,
+    undeploy,
+):
     app.command()(verb)
 
 

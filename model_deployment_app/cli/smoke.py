@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 import typer
 
 from .. import settings
-from ..errors import InferenceError, ModelNotReady
+from ..errors import InferenceError, ModelNotReady, WrongAnswers
 
 TIMEOUT_S = 10
 
@@ -22,21 +22,54 @@ def smoke(
     ],
     url: Annotated[str, typer.Option(help="Address of the server.")] = "http://127.0.0.1:8000",
 ) -> None:
-    """Check that a server is ready, serves the model of a config, and answers its example."""
+    """Check that a server is ready, serves the model of a config, and answers what its passport says."""
     chosen = settings.read(config)
     _get(f"{url}/readyz")
-    loaded = _get(f"{url}/health")["models_loaded"]
-    if chosen.name not in loaded:
-        raise ModelNotReady(f"{url} serves {', '.join(loaded)}, not {chosen.name}")
-    print(f"{url} is ready and serves {chosen.name}")
-    if chosen.example is None:
-        print("config.example is not set: no prediction was asked for")
-        return
-    body = json.dumps({"instances": [chosen.example]}).encode()
-    answer = _get(f"{url}/v1/models/{chosen.name}:predict", body)
-    if len(answer["predictions"]) != 1:
-        raise InferenceError(f"{url} gave {len(answer['predictions'])} predictions for one instance")
-    print(f"config.example -> {json.dumps(answer['predictions'][0])}")
+    health = _get(f"{url}/health")
+    if chosen.name not in health["models_loaded"]:
+        raise ModelNotReady(f"{url} serves {', '.join(health['models_loaded'])}, not {chosen.name}")
+    [model] = [each for each in health["models"] if each["name"] == chosen.name]
+    if chosen.model.sha256 not in (None, model["sha256"]):
+        raise ModelNotReady(f"{url} serves {model['sha256']}, but config.model.sha256 is {chosen.model.sha256}")
+    print(f"{url} is ready and serves {chosen.name} ({model['sha256']})")
+    address = f"{url}/v1/models/{chosen.name}"
+    if model["verified"]:
+        _ask_golden(address, is_label=chosen.output == "label")
+    elif chosen.example is not None:
+        [prediction] = _ask(address, [chosen.example])
+        print(f"config.example -> {json.dumps(prediction)}")
+    else:
+        print("no passport, and config.example is not set: no prediction was asked for")
+
+
+def _ask_golden(address: str, *, is_label: bool) -> None:
+    """The rows of the passport, which the server's pod was asked before it was ready, by the way that clients take."""
+    import numpy as np
+
+    from ..passport import Passport
+
+    golden = Passport.model_validate(_get(f"{address}/passport")).golden
+    predictions = _ask(address, golden.instances)
+    # V1 answers probabilities, or what else there is; with several outputs, the list of them.
+    names = ["labels"] if is_label else [name for name in golden.outputs if name != "labels"]
+    names = names or list(golden.outputs)
+    columns = [predictions] if len(names) == 1 else list(zip(*predictions, strict=True))
+    answered = {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+    if (difference := golden.first_difference(answered)) is not None:
+        row, name = difference
+        raise WrongAnswers(
+            f"{address}: row {row} of its passport: {name} were {golden.outputs[name][row]} when it was packed, and "
+            f"are {answered[name][row].tolist()}"
+        )
+    print(f"{len(golden.instances)} row(s) of its passport -> the answers that were recorded")
+
+
+def _ask(address: str, instances: list[Any]) -> list[Any]:
+    answer = _get(f"{address}:predict", json.dumps({"instances": instances}).encode())
+    predictions: list[Any] = answer["predictions"]
+    if len(predictions) != len(instances):
+        raise InferenceError(f"{address} gave {len(predictions)} predictions for {len(instances)} instance(s)")
+    return predictions
 
 
 def _get(url: str, body: bytes | None = None) -> Any:

@@ -1,9 +1,10 @@
 """One loaded version of a model, ready to answer."""
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import UnservableEstimator
+from ..passport import Passport
 from ..predictor import Predictor
 from ..signature import Signature
 from ..tensors import Tensors
@@ -22,6 +23,10 @@ class Revision:
     sha256 : str
         Digest of the artifact that was loaded.
     signature : Signature
+    passport : Passport or None
+        Whose answers it has given.
+    load_seconds : dict of str to float
+        What loading took, by phase.
     run : callable
         Checked inputs and names of outputs in, outputs back.
     """
@@ -31,18 +36,32 @@ class Revision:
     sha256: str
     signature: Signature
     run: Run
+    passport: Passport | None = None
+    load_seconds: dict[str, float] = field(default_factory=dict)
 
 
-def build(predictor: Predictor, *, name: str, version: str, sha256: str) -> Revision:
-    """Warm *predictor* up and make it a revision.
+def build(
+    predictor: Predictor,
+    *,
+    name: str,
+    version: str,
+    sha256: str,
+    passport: Passport | None,
+    load_seconds: dict[str, float],
+) -> Revision:
+    """Warm *predictor* up, have it give the answers of its passport, and make it a revision (see `Revision`).
 
     Raises
     ------
     UnservableEstimator
         If it fails at the row that it is warmed up with.
+    WrongAnswers
+        If it answers the rows of *passport* otherwise than it did when it was packed.
     """
     try:
-        predictor.warm_up()
+        predictor.predict(predictor.example, [spec.name for spec in predictor.signature.outputs])
     except Exception as error:
         raise UnservableEstimator(f"the model fails at its warm-up: {type(error).__name__}: {error}") from error
-    return Revision(name, version, sha256, predictor.signature, Worker(predictor).run)
+    if passport is not None:
+        passport.check_answers(predictor)
+    return Revision(name, version, sha256, predictor.signature, Worker(predictor).run, passport, load_seconds)

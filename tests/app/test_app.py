@@ -1,6 +1,6 @@
 import asyncio
+import hashlib
 import json
-import threading
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -28,20 +28,21 @@ class Sum(RegressorMixin, BaseEstimator):
 
 @pytest.fixture
 def serve(tmp_path):
-    """The application over ASGI, its model loaded, unless it is refused."""
+    """The application over ASGI, its model loaded, or refused with the code *refused*."""
 
     @asynccontextmanager
-    async def client(estimator=None, **config):
+    async def client(estimator=None, refused=None, **config):
         joblib.dump(estimator or Sum(), tmp_path / "model.joblib")
-        model = {"method": "LOCAL", "path": str(tmp_path / "model.joblib")}
+        model = {"method": "LOCAL", "path": str(tmp_path / "model.joblib"), "trustedTypes": [f"{__name__}.Sum"]}
         settings = Settings(**{"modelType": "joblib", "job": "regression", "model": model, "name": "sum"} | config)
-        over = threading.Event()
-        app = create_app(settings, cache_dir=tmp_path, on_refusal=lambda error: over.set())
+        refusals = []
+        app = create_app(settings, cache_dir=tmp_path, on_refusal=refusals.append)
         async with app.router.lifespan_context(app):
             transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
             async with httpx2.AsyncClient(transport=transport, base_url="http://model") as http:
-                while not over.is_set() and (await http.get("/readyz")).status_code != 200:
+                while not refusals and (await http.get("/readyz")).status_code != 200:
                     await asyncio.sleep(0.005)
+                assert [error.code for error in refusals] == ([refused] if refused else []), refusals
                 yield http
 
     return client
@@ -138,10 +139,18 @@ def test_a_path_that_there_is_not_is_refused_like_all_else(serve, method, path, 
     assert list(answer.json()) == ["error"]
 
 
-def test_health_names_the_models_and_the_version(serve):
+def test_health_names_the_models_their_digests_and_the_version(serve, tmp_path):
     [health, live, ready] = answers(serve, ("GET", "/health", b""), ("GET", "/livez", b""), ("GET", "/readyz", b""))
 
-    assert health.json() == {"status": "ok", "models_loaded": ["sum"], "app_version": APP_VERSION}
+    sha256 = hashlib.sha256((tmp_path / "model.joblib").read_bytes()).hexdigest()
+    model = {"name": "sum", "version": sha256[:12], "sha256": sha256, "verified": False}
+    assert health.json() == {
+        "status": "ok",
+        "models_loaded": ["sum"],
+        "models": [model],
+        "app_version": APP_VERSION,
+    }
+    assert ready.json() == {"status": "ready", "models": [model]}
     assert (live.status_code, ready.status_code) == (200, 200)
 
 
@@ -152,6 +161,7 @@ def test_a_model_that_is_refused_leaves_the_reason_in_readyz(serve):
         ("GET", "/health", b""),
         ("POST", "/predict", b'{"instances": [[1, 2]]}'),
         inputSize=3,
+        refused="UnservableEstimator",
     )
 
     assert ready.status_code == predict.status_code == 503
@@ -189,7 +199,7 @@ def test_docs_can_be_switched_off(serve):
     ],
 )
 def test_an_example_that_does_not_fit_is_refused(serve, example, reason):
-    [refused] = answers(serve, ("GET", "/readyz", b""), example=example)
+    [refused] = answers(serve, ("GET", "/readyz", b""), example=example, refused="UnservableEstimator")
 
     assert refused.json()["code"] == "UnservableEstimator"
     assert f"config.example does not fit the estimator: {reason}" in refused.json()["reason"]
@@ -222,3 +232,17 @@ def test_predictions_are_strict_json(serve):
 
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["predictions"] == [0.1 + 0.2]
+
+
+def test_an_answer_carries_the_digest_and_a_model_without_a_passport_has_none(serve, tmp_path):
+    [answer, refused, passport] = answers(
+        serve,
+        ("POST", "/v1/models/sum:predict", b'{"instances": [[1, 2]]}'),
+        ("POST", "/predict", b"{}"),
+        ("GET", "/v1/models/sum/passport", b""),
+    )
+
+    sha256 = hashlib.sha256((tmp_path / "model.joblib").read_bytes()).hexdigest()
+    assert answer.headers["x-model-sha256"] == sha256
+    assert "x-model-sha256" not in refused.headers
+    assert (passport.status_code, passport.json()) == (404, {"error": "sum was published without a passport"})

@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from model_deployment_app.cli.smoke import smoke
-from model_deployment_app.errors import InferenceError, ModelNotReady
+from model_deployment_app.errors import InferenceError, ModelNotReady, WrongAnswers
 
 
 @pytest.fixture
@@ -51,7 +51,8 @@ def server():
 
 
 READY = (200, {"status": "ready"})
-HEALTH = (200, {"models_loaded": ["iris"]})
+SHA256 = "5" * 64
+HEALTH = (200, {"models_loaded": ["iris"], "models": [{"name": "iris", "sha256": SHA256, "verified": False}]})
 
 
 def test_a_server_that_answers_the_example_passes(config, server, capsys):
@@ -73,7 +74,7 @@ def test_a_server_that_answers_the_example_passes(config, server, capsys):
         (
             {"readyz": READY, "health": HEALTH, "predict": (200, {"predictions": []})},
             InferenceError,
-            "gave 0 predictions for one instance",
+            "gave 0 predictions for 1 instance",
         ),
     ],
 )
@@ -86,3 +87,46 @@ def test_a_server_that_does_not_is_told_of(config, server, answers, error, messa
 def test_a_server_that_is_not_there_is_told_of(config, url):
     with pytest.raises(ModelNotReady, match="does not answer"):
         smoke(config, url)
+
+
+def verified(answer: float):
+    """The answers of a server whose passport holds *answer* to one row."""
+    golden = {"instances": [[1, 2]], "outputs": {"predictions": [answer]}, "rtol": 1e-6, "atol": 0}
+    passport = {
+        "sha256": SHA256,
+        "sizeBytes": 1,
+        "format": "joblib",
+        "job": "regression",
+        "estimator": "Ridge",
+        "createdAt": "2026-11-01T12:00:00Z",
+        "python": "3.11.7",
+        "libraries": {},
+        "imports": [],
+        "trustedTypes": [],
+        "inputs": [],
+        "outputs": [],
+        "golden": golden,
+    }
+    model = {"name": "iris", "sha256": SHA256, "verified": True}
+    health = (200, {"models_loaded": ["iris"], "models": [model]})
+    return {"readyz": READY, "health": health, "passport": (200, passport), "predict": (200, {"predictions": [4.5]})}
+
+
+def test_a_server_that_gives_the_answers_of_its_passport_passes(config, server, capsys):
+    smoke(config, server(**verified(4.5)))
+
+    assert "1 row(s) of its passport -> the answers that were recorded" in capsys.readouterr().out
+
+
+def test_a_server_that_gives_others_is_told_of(config, server):
+    with pytest.raises(WrongAnswers, match=r"row 0 of its passport: predictions were 4\.0 .* and are 4\.5"):
+        smoke(config, server(**verified(4.0)))
+
+
+def test_a_server_with_another_artifact_than_values_pin_is_told_of(config, server):
+    document = json.loads(config.read_text())
+    document["model"]["sha256"] = "6" * 64
+    config.write_text(json.dumps(document))
+
+    with pytest.raises(ModelNotReady, match=f"serves {SHA256}, but config.model.sha256 is {'6' * 64}"):
+        smoke(config, server(readyz=READY, health=HEALTH))

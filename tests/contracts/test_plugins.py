@@ -4,7 +4,8 @@ import pytest
 
 from model_deployment_app import plugins
 from model_deployment_app.errors import UnknownPlugin
-from model_deployment_app.settings import GCSModel, LocalModel, Settings
+from model_deployment_app.locations import GCSModel, LocalModel
+from model_deployment_app.settings import Settings
 
 
 def test_every_model_type_of_the_config_is_a_format_and_every_format_a_model_type():

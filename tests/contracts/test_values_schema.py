@@ -47,6 +47,8 @@ GOOD: list[dict[str, Any]] = [
     BLOCK | {"model": GCS | {"generation": "1700000000123456789"}},
     BLOCK | {"model": GCS | {"bucketName": "a.b_c-9", "blobDir": "größe/ä ö"}},
     BLOCK | {"model": LOCAL | {"path": "relative"}},
+    BLOCK | {"model": LOCAL | {"pickle": "trusted", "trustedTypes": []}},
+    BLOCK | {"model": GCS | {"pickle": "restricted", "trustedTypes": ["their_package.Model", "a.b._C9"]}},
 ]
 BAD: list[dict[str, Any]] = [
     {},
@@ -82,6 +84,11 @@ BAD: list[dict[str, Any]] = [
     BLOCK | {"model": LOCAL | {"generation": 1}},
     BLOCK | {"model": LOCAL | {"path": ""}},
     BLOCK | {"model": LOCAL | {"blobDir": "x"}},
+    BLOCK | {"model": LOCAL | {"pickle": "safe"}},
+    BLOCK | {"model": GCS | {"trustedTypes": "their_package.Model"}},
+    BLOCK | {"model": GCS | {"trustedTypes": ["Model"]}},
+    BLOCK | {"model": GCS | {"trustedTypes": ["their_package.*"]}},
+    BLOCK | {"model": GCS | {"trustedTypes": [1]}},
     BLOCK | {"name": ""},
     BLOCK | {"name": "-iris"},
     BLOCK | {"name": "a" * 64},

@@ -63,15 +63,15 @@ def test_an_estimator_without_tensors_never_asks_for_pytorch(
 
 
 @pytest.mark.parametrize(
-    ("made", "extra"),
-    [(wrapped, {}), (with_a_tensor, {}), (plain, {"device": "cuda"})],
+    ("made", "extra", "trusted"),
+    [(wrapped, {}, []), (with_a_tensor, {}, ["numpy.multiply"]), (plain, {"device": "cuda"}, [])],
     ids=["wrapper", "tensor", "gpu"],
 )
 def test_what_needs_pytorch_ends_with_the_images_that_have_it(
-    absent: Path, trained: dict[str, Trained], tmp_path: Path, made: Made, extra: dict[str, str]
+    absent: Path, trained: dict[str, Trained], tmp_path: Path, made: Made, extra: dict[str, str], trusted: list[str]
 ) -> None:
     (tmp_path / "net.pkl").write_bytes(pickle.dumps(made(trained["iris"].estimator)))
-    model = {"method": "LOCAL", "path": f"{tmp_path}/net.pkl"}
+    model = {"method": "LOCAL", "path": f"{tmp_path}/net.pkl", "trustedTypes": trusted}
     config = {"modelType": "pkl", "job": "classification", "model": model, **extra}
 
     status = launch(config, tmp_path, environment={"PYTHONPATH": str(absent)}).wait(START_S)

@@ -20,6 +20,7 @@ from .estimators import Trained
 from .servers import START_S, launch, running
 
 Config = dict[str, Any]
+SKEW = Path(__file__).parents[1] / "fixtures" / "skew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,16 @@ CASES: dict[str, tuple[Callable[[Path, Any, pytest.MonkeyPatch], Config], str, l
         lambda folder, _, monkeypatch: _pickled(folder, _of_module("__main__", monkeypatch)),
         "ArtifactRejected",
         ["'Net' from __main__", "importable module"],
+    ),
+    "untrusted-name": (
+        lambda folder, _, __: _pickled(folder, b"cposix\nsystem\n(Vtrue\ntR."),
+        "UntrustedPickle",
+        ["names posix.system", "do not load it"],
+    ),
+    "older-scikit-learn": (
+        lambda folder, _, __: _pickled(folder, (SKEW / "1.2.2" / "neighbours.joblib").read_bytes()),
+        "VersionSkew",
+        ["scikit-learn 1.2.2", "image that has scikit-learn 1.2", "save it again"],
     ),
     "no-probabilities": (
         lambda folder, iris, _: _pickled(folder, LinearSVC().fit([[0.0], [1.0]], [0, 1])),

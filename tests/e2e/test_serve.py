@@ -132,14 +132,17 @@ def test_a_version_that_nobody_gave_is_the_start_of_the_digest(servers: Servers,
     assert answer["model"]["version"] == answer["model"]["sha256"][:12]
 
 
-def test_probes_and_people_are_told_what_runs(servers: Servers) -> None:
+def test_probes_and_people_are_told_what_runs(servers: Servers, trained: Models) -> None:
     get = servers["iris"].client.get
+    sha256 = hashlib.sha256((servers["iris"].log.parent / trained["iris"].file).read_bytes()).hexdigest()
+    model = {"name": "iris", "version": "2026.11", "sha256": sha256, "verified": False}
 
     assert get("/livez").json() == {"status": "alive"}
-    assert get("/readyz").json() == {"status": "ready"}
+    assert get("/readyz").json() == {"status": "ready", "models": [model]}
     assert get("/health").json() == {
         "status": "ok",
         "models_loaded": ["iris"],
+        "models": [model],
         "app_version": version("model-deployment-app"),
     }
 
@@ -184,6 +187,7 @@ def test_a_model_that_is_slow_to_load_is_alive_at_once_and_ready_only_later(trai
     os.mkfifo(gate)
     model = Trained(WaitingClassifier(iris.estimator), iris.rows, "slow.joblib", iris.dump, iris.config)
     config = model.publish(tmp_path)
+    config["model"]["trustedTypes"] = [f"{WaitingClassifier.__module__}.WaitingClassifier"]
     # The class is found where this test found it.
     environment = {"GATE": str(gate), "PYTHONPATH": str(Path(__file__).parents[1])}
 
