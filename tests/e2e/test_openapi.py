@@ -37,6 +37,7 @@ OPERATIONS = [
     ("POST", "/v1/models/{name}:predict", NEGATIVE),
     ("GET", "/v1/models", POSITIVE),
     ("GET", "/v1/models/{name}", POSITIVE),
+    ("GET", "/v1/models/{name}/passport", POSITIVE),
     ("GET", "/health", POSITIVE),
     ("GET", "/livez", POSITIVE),
     ("GET", "/readyz", POSITIVE),

@@ -64,5 +64,5 @@ def test_a_flat_example_is_as_wide_as_every_row():
     assert predictor.signature.inputs[0].shape == (None, 3)
     with pytest.raises(UnservableEstimator, match="row 0: expected 2 values, got 3"):
         EstimatorPredictor(Sums(), job="regression", input_size=2, example={ROWS: np.ones((1, 3))})
-    with pytest.raises(UnservableEstimator, match="column 0: expected a number or a string, got an array"):
+    with pytest.raises(UnservableEstimator, match="row 0: expected numbers in nested arrays"):
         EstimatorPredictor(Sums(), job="regression", example={ROWS: from_rows([[[1.0, "a"]]])})
