@@ -67,7 +67,7 @@ class Golden(_Record):
             return as_json(got) == expected
         try:
             wanted = np.array(expected, dtype=np.float64)
-        except (TypeError, ValueError):  # of text, or of arrays of unequal lengths
+        except (TypeError, ValueError, OverflowError):  # of text, of arrays of unequal lengths, of huge integers
             return False
         return wanted.shape == got.shape and np.allclose(got, wanted, rtol=self.rtol, atol=self.atol)
 

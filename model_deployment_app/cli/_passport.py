@@ -8,6 +8,11 @@ from ..errors import ArtifactDenied, sized
 from ..passport import SUFFIX, Passport
 
 
+def printable(text: str) -> str:
+    """*text*, which somebody else wrote, without what moves a terminal's cursor or cannot be encoded."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def path_of(model: Path) -> Path:
     return model.with_name(model.name + SUFFIX)
 
@@ -49,4 +54,4 @@ def lines(record: Passport) -> list[str]:
             [*["whatever it does (pickle: trusted)"] * (record.pickle == "trusted"), *record.trusted_types]
         ),
     }
-    return [f"{name:<10} {fact}" for name, fact in facts.items() if fact]
+    return [printable(f"{name:<10} {fact}") for name, fact in facts.items() if fact]

@@ -21,7 +21,7 @@ def inspect(
     """Say what an artifact is and what it would import; nothing of it is imported or run."""
     from .. import artifacts, passport, plugins
     from ._download import meter
-    from ._passport import lines
+    from ._passport import lines, printable
     from ._uri import uri_of
 
     uri, cache = uri_of(address), cache_dir.expanduser()
@@ -30,7 +30,7 @@ def inspect(
         contents = plugins.find("formats", "joblib").survey(artifact.file)
     print(f"{uri}\n  {sized(artifact.size_bytes)}, sha256 {artifact.sha256}")
     for line in _lines(contents):
-        print(f"  {line}")
+        print(f"  {printable(line)}")
     beside = artifacts.read_beside(uri, passport.SUFFIX, sha256=artifact.sha256, project=project, cache_dir=cache)
     if beside is None:
         print("  no passport beside it (mda pack writes one)")
