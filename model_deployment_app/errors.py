@@ -50,6 +50,11 @@ def sized(count_bytes: float) -> str:
     return f"{count_bytes:.0f} B"
 
 
+def printable(text: str) -> str:
+    """*text*, which somebody else wrote, without what moves a terminal's cursor or cannot be encoded."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 class ServingError(Exception):
     """Root of the tree; its text is written for the person who has to act on it."""
 

@@ -147,5 +147,13 @@ def _verify(record: Passport | None, source: ModelSource) -> None:
         what = "no passport" if source.sha256 else "no passport, and no sha256 pinned"
         logger.warning("%s: nothing verifies that this model answers what it answered when it was published", what)
         return
+    golden = record.golden
+    logger.info(
+        "passport: packed=%s rows=%d rtol=%g atol=%g",
+        record.created_at,
+        len(golden.instances),
+        golden.rtol,
+        golden.atol,
+    )
     for difference in record.check_versions(source.versions):
         logger.warning("the model was packed with %s", difference)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata as distributions
-from math import isfinite
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from .errors import (
     UnservableEstimator,
     UntrustedPickle,
 )
-from .passport import Feature, Golden, Passport, Tensor, Training, as_json, installed
+from .passport import MOST_RTOL, Feature, Golden, Passport, Tensor, Training, as_json, installed
 from .predictor import Predictor
 from .signature import TensorSpec
 from .tensors import Tensors, from_instances
@@ -74,7 +74,7 @@ def pack(
     image_has : collection of str
         Modules that the image has beside those of this application.
     is_trusted : bool
-        Whether it may run whatever is in it; if not, it may name classes of your own, and nothing that can do anything.
+        Whether it may run whatever it names; if not, that is what is known to be harmless, and what *image_has* holds.
     metadata : mapping, optional
         What else to keep.
 
@@ -88,8 +88,8 @@ def pack(
     rows = None if sample is None else _tensors(sample := sample[:MOST_ROWS])
     example = None if rows is None else {name: array[:1] for name, array in rows.items()}
     tolerances = (rtol or 0.0, atol or 0.0)
-    if not all(isfinite(each) and each >= 0 for each in tolerances):
-        raise InvalidRequest(f"rtol and atol: expected numbers from 0 on, got {tolerances[0]} and {tolerances[1]}")
+    if not (0 <= tolerances[0] <= MOST_RTOL and 0 <= tolerances[1] < inf):
+        raise InvalidRequest(f"rtol: expected 0 to {MOST_RTOL}, atol: 0 or more; got {tolerances[0]}, {tolerances[1]}")
     if path.is_dir():
         raise ArtifactNotFound(f"{path}: is a folder: name the file in it")
     key = "pkl" if path.suffix in (".pkl", ".pickle") else "joblib"
@@ -99,11 +99,8 @@ def pack(
         with artifact.file:
             contents = model_format.survey(artifact.file)
             _require_importable(contents.names, image_has)
-            if contents.programs and not is_trusted:
-                raise UntrustedPickle(
-                    f"names {contents.programs[0]}, which can do anything: if you have made it, pack it with "
-                    "--trusted; its chart then needs config.model.pickle: trusted"
-                )
+            if not is_trusted:
+                _require_harmless(contents, image_has)
             artifact.file.seek(0)
             predictor: Predictor = model_format.load(
                 artifact.file,
@@ -205,6 +202,21 @@ def _require_importable(names: Iterable[str], image_has: Collection[str]) -> Non
             raise ArtifactRejected(
                 f"needs the module {top!r}, which the image does not have: build an image of your own with it "
                 f"(docs/IMAGES.md, packages of your own) and pack with --image-has {top}"
+            )
+
+
+def _require_harmless(contents: Any, image_has: Collection[str]) -> None:
+    """Packing unpickles, and nobody has looked at the names yet: what is not your own may do anything."""
+    for name in contents.unlisted():
+        if name in contents.programs:
+            raise UntrustedPickle(
+                f"names {name}, which can do anything: if you have made it, pack it with --trusted; its chart then "
+                "needs config.model.pickle: trusted"
+            )
+        if name.partition(".")[0] not in image_has:
+            raise UntrustedPickle(
+                f"names {name}, which is not on the list of what is known to be harmless: if you have made it, pack "
+                "it with --trusted"
             )
 
 

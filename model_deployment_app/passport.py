@@ -26,6 +26,10 @@ VersionPolicy = Literal["exact", "compatible", "warn"]
 _COMPATIBLE = {"scikit-learn": 2, "numpy": 1, "torch": 1}
 
 
+#: With more, wrong answers would pass for right ones.
+MOST_RTOL = 0.1
+
+
 class _Record(BaseModel):
     # A later version of the application may write keys that this one does not know.
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
@@ -45,7 +49,7 @@ class Golden(_Record):
 
     instances: Annotated[list[JsonValue], Field(min_length=1, description="As the V1 protocol takes them.")]
     outputs: Annotated[dict[str, list[JsonValue]], Field(description="By name; one entry a row.")]
-    rtol: Annotated[float, Field(ge=0, allow_inf_nan=False, description="Relative tolerance; labels must be equal.")]
+    rtol: Annotated[float, Field(ge=0, le=MOST_RTOL, description="Relative tolerance; labels must be equal.")]
     atol: Annotated[float, Field(ge=0, allow_inf_nan=False, description="Absolute tolerance.")]
 
     @model_validator(mode="after")
@@ -182,6 +186,11 @@ class Passport(_Record):
             raise WrongAnswers(
                 f"the model answers {', '.join(given)}, its passport {', '.join(expected)}: pack it again, with the "
                 "job and the output of its chart"
+            )
+        classes = [as_json(list(labels)) for labels in predictor.signature.classes]
+        if self.classes and classes != self.classes:
+            raise WrongAnswers(
+                f"its classes were {_shortened(self.classes)} when it was packed, and are {_shortened(classes)}"
             )
         try:
             answered = predictor.predict(predictor.signature.check(from_instances(self.golden.instances)), names)

@@ -169,9 +169,9 @@ def test_a_sample_that_does_not_fit_is_told_as_such(pack, sample, error, words):
         pack(Ridge().fit(FLOWERS, SPECIES), sample=sample)
 
 
-@pytest.mark.parametrize("tolerances", [{"rtol": float("inf")}, {"atol": float("nan")}, {"rtol": -1.0}])
+@pytest.mark.parametrize("tolerances", [{"rtol": float("inf")}, {"atol": float("nan")}, {"rtol": -1.0}, {"rtol": 0.2}])
 def test_a_tolerance_that_lets_anything_pass_is_refused(pack, tolerances):
-    with pytest.raises(InvalidRequest, match="rtol and atol: expected numbers from 0 on"):
+    with pytest.raises(InvalidRequest, match=r"rtol: expected 0 to 0\.1, atol: 0 or more"):
         pack(Ridge().fit(FLOWERS, SPECIES), **tolerances)
 
 

@@ -181,3 +181,10 @@ def test_labels_alone_are_compared_where_labels_alone_are_served(record, estimat
 )
 def test_what_json_has_no_word_for_becomes_a_string(value, told):
     assert passport.as_json(value) == told
+
+
+def test_classes_in_another_order_are_wrong_answers(record, predictor):
+    with pytest.raises(
+        WrongAnswers, match=r"its classes were \[\[2, 1, 0\]\] when it was packed, and are \[\[0, 1, 2\]\]"
+    ):
+        record(classes=[[2, 1, 0]]).check_answers(predictor)

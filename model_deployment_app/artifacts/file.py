@@ -27,7 +27,7 @@ def read_beside(uri: str, suffix: str, **_: object) -> bytes | None:
     with _translated(path := _path(uri)):
         artifact = _artifact(path)
         beside = artifact.with_name(artifact.name + suffix)
-        if not beside.is_file():
+        if not os.path.lexists(beside):
             return None
         check_beside(str(beside), beside.stat().st_size)
         return beside.read_bytes()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ServingError
+from ..errors import ServingError, printable
 from .app_version import app_version
 from .check import check
 from .deploy import deploy
@@ -66,5 +66,5 @@ def main() -> None:
         app()
     except ServingError as error:
         for line in str(error).splitlines():
-            sys.stderr.write(f"mda: {error.code}: {line}\n")
+            sys.stderr.write(f"mda: {error.code}: {printable(line)}\n")
         sys.exit(1)

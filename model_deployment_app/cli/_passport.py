@@ -4,13 +4,8 @@ import os
 from pathlib import Path
 
 from ..artifacts import check_beside
-from ..errors import ArtifactDenied, sized
+from ..errors import ArtifactDenied, printable, sized
 from ..passport import SUFFIX, Passport
-
-
-def printable(text: str) -> str:
-    """*text*, which somebody else wrote, without what moves a terminal's cursor or cannot be encoded."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def path_of(model: Path) -> Path:

@@ -20,8 +20,9 @@ def inspect(
 ) -> None:
     """Say what an artifact is and what it would import; nothing of it is imported or run."""
     from .. import artifacts, passport, plugins
+    from ..errors import printable
     from ._download import meter
-    from ._passport import lines, printable
+    from ._passport import lines
     from ._uri import uri_of
 
     uri, cache = uri_of(address), cache_dir.expanduser()

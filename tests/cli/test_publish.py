@@ -61,6 +61,7 @@ def test_a_pushed_model_is_in_the_values_and_passes_the_check(folder):
 def test_what_is_to_be_trusted_is_not_published_unless_somebody_agrees(folder):
     values = (folder / "chart/values.yaml").read_text()
     joblib.dump(_TRUSTED.fit(TABLE, SPECIES), folder / "iris.joblib")
+    mda("pack", "iris.joblib", "--trusted")
 
     refused = mda("push", "iris.joblib", "store/", "--chart", "chart")
 
@@ -72,6 +73,7 @@ def test_what_is_to_be_trusted_is_not_published_unless_somebody_agrees(folder):
 
 def test_what_somebody_has_agreed_to_is_written_into_the_values(folder):
     joblib.dump(_TRUSTED.fit(TABLE, SPECIES), folder / "iris.joblib")
+    mda("pack", "iris.joblib", "--trusted")
 
     mda("push", "iris.joblib", "store/", "--chart", "chart", "--yes")
     again = mda("push", "iris.joblib", "store/", "--chart", "chart")
@@ -94,6 +96,15 @@ def test_what_can_do_anything_is_not_even_packed_unless_it_is_trusted(folder):
     assert isinstance(result.exception, UntrustedPickle)
     assert "names io.open, which can do anything" in str(result.exception)
     assert not (folder / "marker").exists()
+
+
+def test_a_function_of_a_library_is_not_called_by_packing_unless_it_is_trusted(folder):
+    joblib.dump(_TRUSTED.fit(TABLE, SPECIES), folder / "iris.joblib")
+
+    result = mda("pack", "iris.joblib")
+
+    assert isinstance(result.exception, UntrustedPickle)
+    assert "names numpy.positive, which is not on the list" in str(result.exception)
 
 
 @pytest.mark.parametrize(

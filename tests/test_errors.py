@@ -1,4 +1,4 @@
-from model_deployment_app.cli._passport import printable
+from model_deployment_app.errors import printable
 
 
 def test_what_a_terminal_would_obey_or_cannot_show_is_escaped() -> None:
