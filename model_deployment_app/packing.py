@@ -98,7 +98,7 @@ def pack(
     try:
         with artifact.file:
             contents = model_format.survey(artifact.file)
-            _require_importable(contents.names, image_has)
+            _require_importable(contents, image_has)
             if not is_trusted:
                 _require_harmless(contents, image_has)
             artifact.file.seek(0)
@@ -113,7 +113,7 @@ def pack(
     except LoadError as error:
         words = str(error) if sample is None else str(error).replace("config.example", "row 0 of the sample")
         raise type(error)(f"{path}: {words}") from error
-    modules = {name.rpartition(".")[0] for name in contents.names}
+    modules = set(contents.modules)
     default_rtol, default_atol = _TOLERANCES["torch" if "torch" in _tops(modules) else "numpy"]
     golden = _golden(
         predictor, sample, rtol=default_rtol if rtol is None else rtol, atol=default_atol if atol is None else atol
@@ -190,14 +190,14 @@ def _feature(column: Series) -> Feature:
     return Feature(dtype=str(column.dtype), missing=missing, values={str(key): int(n) for key, n in counts.items()})
 
 
-def _require_importable(names: Iterable[str], image_has: Collection[str]) -> None:
-    if homeless := sorted(name for name in names if name.startswith("__main__.")):
+def _require_importable(contents: Any, image_has: Collection[str]) -> None:
+    if homeless := sorted(name for name in contents.names if name.startswith("__main__.")):
         raise ArtifactRejected(
             f"needs {homeless[0].removeprefix('__main__.')!r} from __main__: define it in an importable module, not in "
             "a notebook or a script, and save again"
         )
     ours = _modules_of_the_image()
-    for top in sorted(_tops(name.rpartition(".")[0] for name in names)):
+    for top in sorted(_tops(contents.modules)):
         if top not in ours and top not in image_has:
             raise ArtifactRejected(
                 f"needs the module {top!r}, which the image does not have: build an image of your own with it "

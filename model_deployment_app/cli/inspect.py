@@ -51,8 +51,7 @@ def _lines(contents: Any) -> Iterator[str]:
     if contents.sklearn_version:
         yield f"saved with scikit-learn {contents.sklearn_version}"
     yield f"{contents.arrays} array(s), {sized(contents.array_bytes)}"
-    modules = sorted({name.rpartition(".")[0] for name in contents.names})
-    yield f"imports {', '.join(modules)}"
+    yield f"imports {', '.join(sorted(contents.modules))}"
     for name in contents.unlisted():
         danger = (
             "which can do anything: do not load it" if name in contents.programs else "which trustedTypes may allow"

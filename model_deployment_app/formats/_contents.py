@@ -53,6 +53,11 @@ class Contents:
     sklearn_version: str | None = None
     is_whole: bool = False
 
+    @property
+    def modules(self) -> list[str]:
+        """Where the names are, in their order, each module once."""
+        return list(dict.fromkeys(_parted(full)[0] for full in self.names))
+
     def unlisted(self, trusted: Collection[str] = ()) -> list[str]:
         """The names that neither are known to be harmless (`_allowed`) nor are trusted."""
         return [full for full in self.names if not is_allowed(*_parted(full), trusted) and not _STORAGE.fullmatch(full)]

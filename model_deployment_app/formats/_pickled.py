@@ -75,9 +75,9 @@ def load(
     trusted = None if pickle == "trusted" else frozenset(trusted_types)
     if trusted is not None:
         with phase("audit"):
-            names = _audited(file, trusted)
+            modules = _audited(file, trusted)
         with phase("import"):
-            _import(names)
+            _import(modules)
     with phase("unpickle"):
         estimator, saved = _unpickled(file, device, gpu_memory_fraction, trusted)
     try:
@@ -90,18 +90,18 @@ def load(
 
 
 def _audited(file: BinaryIO, trusted: frozenset[str]) -> list[str]:
-    """All names of the pickle, once each of them is known to be allowed: before anything is made of any."""
+    """The modules of the pickle, once each of its names is known to be allowed: before anything is made of any."""
     contents = survey(file)
     for full in contents.unlisted(trusted):
         module, _, name = full.rpartition(".")
         raise refusal(file, UnknownName(module, name), trusted)
     file.seek(0)
-    return list(contents.names)
+    return contents.modules
 
 
-def _import(names: Iterable[str]) -> None:
+def _import(modules: Iterable[str]) -> None:
     """So that unpickling does not count what importing takes; what cannot be imported is told there."""
-    for module in dict.fromkeys(full.rpartition(".")[0] for full in names):
+    for module in modules:
         with suppress(Exception):
             import_module(module)
 
