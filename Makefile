@@ -178,7 +178,7 @@ allowed-names: install-torch ## Write anew which names of scikit-learn and PyTor
 # PyTorch moves only when it is told to: its wheels are large, and docs/IMAGES.md says what the images weigh.
 constraints: install-torch ## Resolve the dependencies anew and write down the versions ([TORCH_VERSION= another]; then: make test)
 	@$(GET_TORCH)
-	@$(VENV)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --group dev --editable '.[charts,torch]' "torch==$(TORCH_VERSION)"
+	@$(VENV)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --group dev --editable '.[charts,grpc,torch]' "torch==$(TORCH_VERSION)"
 	@$(VENV)/bin/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+.*//' > scripts/constraints.txt
 	@touch $(INSTALLED) $(WITH_TORCH)
 
@@ -189,7 +189,7 @@ $(INSTALLED): pyproject.toml scripts/constraints.txt
 	@echo "setting up $(VENV) (a few minutes the first time)" >&2
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1' 
-	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt --group dev --editable '.[charts]'
+	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt --group dev --editable '.[charts,grpc]'
 	@touch $@
 
 $(WITH_TORCH): $(INSTALLED)

@@ -1,8 +1,10 @@
-"""Every error this package raises, and the status a client sees.
+"""Every error this package raises, and the status a client sees; over gRPC, the one beside it on the class.
 
     ServingError
     ├── InvalidRequest          400
     │   └── InvalidTensor       422
+    ├── Unauthenticated         401
+    ├── PermissionDenied        403
     ├── ModelNotFound           404
     ├── MethodNotAllowed        405
     ├── UnsupportedEncoding     415
@@ -59,31 +61,52 @@ class ServingError(Exception):
     """Root of the tree; its text is written for the person who has to act on it."""
 
     http_status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    #: Name of a ``grpc.StatusCode``.
+    grpc_status: ClassVar[str] = "INTERNAL"
     retry_after_s: ClassVar[int | None] = None
 
     @property
     def code(self) -> str:
         return type(self).__name__
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether a server that is well answers this: the client is at fault, or asked to come again."""
+        return self.http_status < HTTPStatus.INTERNAL_SERVER_ERROR or self.retry_after_s is not None
+
 
 class InvalidRequest(ServingError):
     http_status = HTTPStatus.BAD_REQUEST
+    grpc_status = "INVALID_ARGUMENT"
 
 
 class InvalidTensor(InvalidRequest):
     http_status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class Unauthenticated(ServingError):
+    http_status = HTTPStatus.UNAUTHORIZED
+    grpc_status = "UNAUTHENTICATED"
+
+
+class PermissionDenied(ServingError):
+    http_status = HTTPStatus.FORBIDDEN
+    grpc_status = "PERMISSION_DENIED"
+
+
 class ModelNotFound(ServingError):
     http_status = HTTPStatus.NOT_FOUND
+    grpc_status = "NOT_FOUND"
 
 
 class MethodNotAllowed(ServingError):
     http_status = HTTPStatus.METHOD_NOT_ALLOWED
+    grpc_status = "UNIMPLEMENTED"
 
 
 class UnsupportedEncoding(ServingError):
     http_status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    grpc_status = "UNIMPLEMENTED"
 
 
 class InferenceError(ServingError):
@@ -92,6 +115,7 @@ class InferenceError(ServingError):
 
 class ModelNotReady(ServingError):
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    grpc_status = "UNAVAILABLE"
     retry_after_s = 5
 
 
@@ -127,6 +151,7 @@ class LoadError(ServingError):
     """A model cannot be served: one line that names cause and next step."""
 
     http_status = HTTPStatus.UNPROCESSABLE_ENTITY
+    grpc_status = "FAILED_PRECONDITION"
 
 
 class InvalidConfig(LoadError):

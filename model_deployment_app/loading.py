@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from .errors import ArtifactDenied, ArtifactNotFound, ArtifactRejected, LoadErro
 from .passport import Passport, VersionPolicy
 from .predictor import Predictor
 from .telemetry.ledger import Ledger
+from .telemetry.metrics import Metrics
 from .tensors import from_instances
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,12 @@ class ModelSource:
 
 
 def load(
-    source: ModelSource, *, timeout_s: float, meter: artifacts.Meter = artifacts.unseen, cache_dir: Path
+    source: ModelSource,
+    *,
+    timeout_s: float,
+    meter: artifacts.Meter = artifacts.unseen,
+    cache_dir: Path,
+    metrics: Metrics | None = None,
 ) -> Revision:
     """Fetch an artifact, verify it against its passport, unpickle it, and see that it answers what is recorded.
 
@@ -67,12 +74,15 @@ def load(
         Is told how far a download is.
     cache_dir : Path
         For downloads.
+    metrics : Metrics, optional
+        Are told what each prediction takes.
 
     Raises
     ------
     LoadError
         What is wrong, with the artifact's address in front.
     """
+    metrics = Metrics() if metrics is None else metrics
     model_format = plugins.find("formats", source.model_format)
     ledger = Ledger()
     with ledger.phase("download"):
@@ -105,6 +115,7 @@ def load(
                 sha256=artifact.sha256,
                 passport=record,
                 load_seconds=ledger.seconds,
+                on_predicted=partial(metrics.predicted, source.name),
             )
     except LoadError as error:
         is_asked_for = "example" in source.options

@@ -13,6 +13,7 @@ from . import artifacts
 from .engine.revision import Revision
 from .errors import ArtifactUnavailable, LoadError, ModelNotFound, ModelNotReady, quoted
 from .loading import ModelSource, load
+from .telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +32,19 @@ class ModelRepository:
         For downloads.
     meter : callable
         Is told how far a download is, as `artifacts.fetch` tells it.
+    metrics : Metrics, optional
+        Are told of every model that becomes ready, and of its predictions.
     """
 
     def __init__(
-        self, sources: list[ModelSource], *, cache_dir: Path, meter: artifacts.Meter = artifacts.unseen
+        self,
+        sources: list[ModelSource],
+        *,
+        cache_dir: Path,
+        meter: artifacts.Meter = artifacts.unseen,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = Metrics() if metrics is None else metrics
         self._sources = {source.name: source for source in sources}
         self._cache_dir = cache_dir
         self._meter = meter
@@ -52,19 +61,21 @@ class ModelRepository:
         """Why the last attempt to load *name* failed; None while it is at its first, and once it is ready."""
         return self._failures.get(name)
 
-    def get(self, name: str | None = None) -> Revision:
-        """The revision that answers for *name*, or for the first model.
+    def get(self, name: str | None = None, version: str | None = None) -> Revision:
+        """The revision that answers for *name*, or for the first model; in *version*, if one is asked for.
 
         Raises
         ------
         ModelNotFound
-            If no model has that name.
+            If no model has that name, or it is not there in that version.
         ModelNotReady
             If it is still loading, or its artifact cannot be had for now; the message says which.
         """
         if name is None:
             name = next(iter(self._sources))
         if (found := self._revisions.get(name)) is not None:
+            if version not in (None, found.version):
+                raise ModelNotFound(f"{name} is not here in version {quoted(version)}, but in {found.version}")
             return found
         if name not in self._sources:
             raise ModelNotFound(f"no model is named {quoted(name)}; there is {', '.join(self._sources)}")
@@ -88,13 +99,23 @@ class ModelRepository:
         source = self._sources[name]
         started = time.monotonic()
         try:
-            loaded = load(source, timeout_s=timeout_s, meter=self._meter, cache_dir=self._cache_dir)
+            loaded = load(
+                source, timeout_s=timeout_s, meter=self._meter, cache_dir=self._cache_dir, metrics=self._metrics
+            )
         except LoadError as failure:
             self._failures[name] = failure
             raise
         # Last: a request must never see a revision that has not been warmed up.
         self._revisions[name] = loaded
         self._failures.pop(name, None)
+        self._metrics.loaded(
+            model=name,
+            version=loaded.version,
+            sha256=loaded.sha256,
+            is_verified=loaded.passport is not None,
+            seconds=loaded.load_seconds,
+            count=len(self._revisions),
+        )
         logger.info(
             "ready: model=%s version=%s sha256=%s verified=%s load_s=%.2f",
             name,

@@ -45,7 +45,7 @@ class _Environment(PydanticBaseSettingsSource):
 _TYPED = ("docs", "example", "gpuMemoryFraction", "inputSize", "requirePassport", "startupSeconds", "trustedTypes")
 
 #: Variables that were there before ours.
-_FOUNDING = {"GPU_MEMORY_FRACTION": f"{ENV_PREFIX}GPU_MEMORY_FRACTION"}
+_FOUNDING = {name: f"{ENV_PREFIX}{name}" for name in ("GPU_MEMORY_FRACTION", "LOG_FORMAT")}
 
 
 def _typed(text: str) -> Any:
@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     ] = 300
     docs: Annotated[bool, Field(description="Serve /docs and /openapi.json.")] = True
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Annotated[
+        Literal["text", "json"], Field(description="Lines for grep and awk, or JSON for a log collector.")
+    ] = "text"
 
     @model_validator(mode="after")
     def _output_is_for_classification(self) -> "Settings":

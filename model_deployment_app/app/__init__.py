@@ -17,9 +17,14 @@ from ..locations import GCSModel
 from ..protocols import from_instance
 from ..repository import ModelRepository
 from ..settings import Settings
+from ..telemetry import logs
+from ..telemetry.exchange import Recorder
+from ..telemetry.metrics import Metrics
 from . import health, openapi
-from .lane import PredictLane
+from .keys import Keys
+from .lane import HttpLane
 from .prefix import PathPrefix
+from .routes import Routes
 
 APP_VERSION = version("model-deployment-app")
 
@@ -30,6 +35,7 @@ def create_app(
     cache_dir: Path,
     on_refusal: Callable[[LoadError], None],
     meter: artifacts.Meter = artifacts.unseen,
+    keys: Keys | None = None,
     root_path: str = "",
 ) -> FastAPI:
     """The ASGI application of one server; the model is loaded in the background once it has started.
@@ -43,10 +49,13 @@ def create_app(
         Called once, from another thread, if the model can never be served.
     meter : callable
         Is told how far a download is, as `artifacts.fetch` tells it.
+    keys : Keys, optional
+        Who may ask; by default, everybody may predict.
     root_path : str
         The path of the Ingress; every route is served with and without it.
     """
-    repository = ModelRepository([source(settings)], cache_dir=cache_dir, meter=meter)
+    metrics = Metrics()
+    repository = ModelRepository([source(settings)], cache_dir=cache_dir, meter=meter, metrics=metrics)
     dataplane = DataPlane(repository)
 
     @asynccontextmanager
@@ -63,13 +72,19 @@ def create_app(
     )
     dialects = [plugins.find("protocols", name) for name in plugins.names("protocols")]
     endpoints = [endpoint for dialect in dialects for endpoint in dialect.ENDPOINTS]
-    app.include_router(health.router(repository, app_version=APP_VERSION))
+    app.include_router(health.router(repository, metrics, app_version=APP_VERSION))
     for dialect in dialects:
         if hasattr(dialect, "router"):
             app.include_router(dialect.router(dataplane))
     app.add_exception_handler(ServingError, health.refuse)
     app.add_exception_handler(HTTPException, health.refuse_path)
-    app.add_middleware(PredictLane, endpoints=endpoints, dataplane=dataplane)
+    app.add_middleware(
+        HttpLane,
+        routes=Routes(endpoints),
+        dataplane=dataplane,
+        keys=Keys({}) if keys is None else keys,
+        recorder=Recorder(metrics, logs.events(settings.log_level, settings.log_format)),
+    )
     app.add_middleware(PathPrefix, prefix=root_path)
     openapi.describe(app, endpoints, example=settings.example)
     return app

@@ -2,16 +2,19 @@
 
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
-from ..errors import ModelNotFound, ModelNotReady, ServingError
+from ..errors import MethodNotAllowed, ModelNotFound, ModelNotReady, ServingError, Unauthenticated
+from ..protocols import Headers
 from ..repository import ModelRepository
+from ..telemetry.metrics import CONTENT_TYPE, Metrics
 
 
-def router(repository: ModelRepository, *, app_version: str) -> APIRouter:
-    """``/livez``, ``/readyz`` and ``/health``; none of them ever needs a key."""
+def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -> APIRouter:
+    """``/livez``, ``/readyz``, ``/health`` and ``/metrics``, none of which ever needs a key; and the passport."""
     routes = APIRouter(tags=["health"])
 
     @routes.get("/livez")
@@ -47,6 +50,11 @@ def router(repository: ModelRepository, *, app_version: str) -> APIRouter:
             "app_version": app_version,
         }
 
+    @routes.get("/metrics", response_class=PlainTextResponse)
+    async def scrape() -> Response:
+        """What Prometheus scrapes."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
     @routes.get(
         "/v1/models/{name}/passport", responses={404: {"description": "No such model, or none with a passport"}}
     )
@@ -75,8 +83,25 @@ async def refuse_path(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
 
 
-async def refuse(_: Request, error: Exception) -> Response:
-    """The body of an error outside the predict lane."""
+async def refuse(request: Request, error: Exception) -> Response:
+    """The answer of an error outside the predict routes."""
     failure = error if isinstance(error, ServingError) else ServingError("the server failed; its log has the reason")
-    headers = {} if failure.retry_after_s is None else {"Retry-After": str(failure.retry_after_s)}
-    return JSONResponse({"error": str(failure)}, status_code=failure.http_status, headers=headers)
+    request.scope["exchange"].failure = error
+    headers = {name.decode(): value.decode() for name, value in error_headers(failure)}
+    return Response(error_body(failure), failure.http_status, headers, media_type="application/json")
+
+
+def error_body(failure: ServingError) -> bytes:
+    return orjson.dumps({"error": str(failure)})
+
+
+def error_headers(failure: ServingError) -> Headers:
+    """What the status of *failure* asks for beside a body, on every route."""
+    headers = []
+    if failure.retry_after_s is not None:
+        headers.append((b"retry-after", str(failure.retry_after_s).encode()))
+    if isinstance(failure, Unauthenticated):
+        headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(failure, MethodNotAllowed):
+        headers.append((b"allow", b"POST"))
+    return headers

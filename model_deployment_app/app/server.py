@@ -12,6 +12,7 @@ from ..artifacts import Meter
 from ..errors import InvalidConfig, ServingError
 from ..settings import Settings
 from . import create_app
+from .keys import Keys
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,16 @@ logger = logging.getLogger(__name__)
 TERMINATION_LOG = "/dev/termination-log"
 
 
-def run(settings: Settings, *, host: str, port: int, cache_dir: Path, meter: Meter, root_path: str = "") -> int:
+def run(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    cache_dir: Path,
+    meter: Meter,
+    keys_dir: Path | None = None,
+    root_path: str = "",
+) -> int:
     """Serve until a signal or a refusal.
 
     Parameters
@@ -29,6 +39,8 @@ def run(settings: Settings, *, host: str, port: int, cache_dir: Path, meter: Met
         To listen on.
     cache_dir, meter, root_path
         As `create_app` takes them.
+    keys_dir : Path or None
+        Of API keys, beside those of the environment (see `Keys`).
 
     Returns
     -------
@@ -42,8 +54,16 @@ def run(settings: Settings, *, host: str, port: int, cache_dir: Path, meter: Met
         refusals.append(error)
         server.should_exit = True
 
-    app = create_app(settings, cache_dir=cache_dir, on_refusal=refuse, meter=meter, root_path=root_path)
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_config=None, server_header=False))
+    app = create_app(
+        settings,
+        cache_dir=cache_dir,
+        on_refusal=refuse,
+        meter=meter,
+        keys=Keys(os.environ, keys_dir),
+        root_path=root_path,
+    )
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:
         server.should_exit = True

@@ -26,6 +26,10 @@ def serve(
     cache_dir: Annotated[
         Path, typer.Option(envvar="MODEL_CACHE_DIR", help="Where downloaded artifacts are kept.")
     ] = CACHE_DIR,
+    api_keys_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="API_KEYS_DIR", help="A mounted Secret whose every entry is an API key, beside API_KEYS."),
+    ] = None,
     root_path: Annotated[
         str, typer.Option(envvar="ROOT_PATH", help="The path of the Ingress; routes are served with and without it.")
     ] = "",
@@ -39,13 +43,14 @@ def serve(
 
     try:
         chosen = settings.read(config, model_path=model_path)
-        logs.configure(chosen.log_level)
+        logs.configure(chosen.log_level, chosen.log_format)
         status = server.run(
             chosen,
             host=host,
             port=port,
             cache_dir=cache_dir.expanduser(),
             meter=meter(sys.stderr),
+            keys_dir=api_keys_dir,
             root_path=root_path,
         )
     except ServingError as error:

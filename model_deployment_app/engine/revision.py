@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import UnservableEstimator
 from ..passport import Passport
@@ -23,6 +24,8 @@ class Revision:
     sha256 : str
         Digest of the artifact that was loaded.
     signature : Signature
+    example : JSON value
+        One row that it answers, as a request would hold it.
     passport : Passport or None
         Whose answers it has given.
     load_seconds : dict of str to float
@@ -36,6 +39,7 @@ class Revision:
     sha256: str
     signature: Signature
     run: Run
+    example: Any = None
     passport: Passport | None = None
     load_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -48,8 +52,11 @@ def build(
     sha256: str,
     passport: Passport | None,
     load_seconds: dict[str, float],
+    on_predicted: Callable[[float], None] = lambda _: None,
 ) -> Revision:
     """Warm *predictor* up, have it give the answers of its passport, and make it a revision (see `Revision`).
+
+    *on_predicted* is told the seconds of each call of the predictor that a request has asked for.
 
     Raises
     ------
@@ -64,4 +71,6 @@ def build(
         raise UnservableEstimator(f"the model fails at its warm-up: {type(error).__name__}: {error}") from error
     if passport is not None:
         passport.check_answers(predictor)
-    return Revision(name, version, sha256, predictor.signature, Worker(predictor).run, passport, load_seconds)
+    worker = Worker(predictor, on_predicted=on_predicted)
+    [example] = predictor.signature.instances(predictor.example)
+    return Revision(name, version, sha256, predictor.signature, worker.run, example, passport, load_seconds)

@@ -1,6 +1,6 @@
 """Bytes <-> Tensors, and the routes: one module for each dialect. May not batch, load, or catch what a model raises."""
 
-from ._endpoint import Endpoint
+from ._endpoint import Call, Endpoint, Headers, Reply
 from ._instances import from_instance
 
-__all__ = ["Endpoint", "from_instance"]
+__all__ = ["Call", "Endpoint", "Headers", "Reply", "from_instance"]

@@ -6,7 +6,7 @@ from ..engine.revision import Revision
 from ..errors import InvalidRequest, InvalidTensor, ServingError, quoted
 from ..signature import Signature
 from ..tensors import Tensors, from_instances, from_values, kind
-from ._endpoint import Endpoint
+from ._endpoint import Call, Endpoint, Headers, Reply
 from ._instances import REQUEST, SCALAR, as_json, decode_numbers, decode_object, dumps
 
 
@@ -57,6 +57,10 @@ def encode(revision: Revision, outputs: Tensors) -> bytes:
     return dumps(answer)
 
 
+def call(body: bytes, _: Headers, revision: Revision) -> Call:
+    return Call(decode(body), wanted(revision.signature), lambda outputs: Reply(encode(revision, outputs)))
+
+
 def error(failure: ServingError) -> bytes:
     return dumps({"error": {"code": failure.code, "message": str(failure)}})
 
@@ -94,11 +98,10 @@ _RESPONSE = {
 
 ENDPOINTS = [
     Endpoint(
+        protocol="native",
         path=path,
         summary="Predict",
-        decode=decode,
-        wanted=wanted,
-        encode=encode,
+        decode=call,
         error=error,
         request=_REQUEST,
         response=_RESPONSE,

@@ -14,7 +14,7 @@ from ..engine.revision import Revision
 from ..errors import InvalidRequest, ServingError
 from ..signature import Signature
 from ..tensors import Tensors, from_instances
-from ._endpoint import Endpoint
+from ._endpoint import Call, Endpoint, Headers, Reply
 from ._instances import REQUEST, as_json, decode_numbers, decode_object, dumps
 
 
@@ -42,17 +42,20 @@ def encode(revision: Revision, outputs: Tensors) -> bytes:
     return dumps({"predictions": as_json(arrays[0])})
 
 
+def call(body: bytes, _: Headers, revision: Revision) -> Call:
+    return Call(decode(body), wanted(revision.signature), lambda outputs: Reply(encode(revision, outputs)))
+
+
 def error(failure: ServingError) -> bytes:
     return dumps({"error": str(failure)})
 
 
 ENDPOINTS = [
     Endpoint(
+        protocol="v1",
         path="/v1/models/{name}:predict",
         summary="Predict (KServe V1)",
-        decode=decode,
-        wanted=wanted,
-        encode=encode,
+        decode=call,
         error=error,
         request=REQUEST,
         response={

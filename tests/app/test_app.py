@@ -58,7 +58,7 @@ def answers(serve, *requests, **config):
     return asyncio.run(ask())
 
 
-def test_a_model_that_raises_is_a_500_that_keeps_its_words_to_the_log(serve, caplog):
+def test_a_model_that_raises_is_a_500_that_keeps_its_words_to_the_log(serve, capfd):
     [failed, after] = answers(
         serve,
         ("POST", "/predict", b'{"instances": [[13, 1]]}'),
@@ -68,7 +68,7 @@ def test_a_model_that_raises_is_a_500_that_keeps_its_words_to_the_log(serve, cap
     assert failed.status_code == 500
     assert failed.json()["error"]["code"] == "InferenceError"
     assert "secret" not in failed.text
-    assert "secret words of the model" in caplog.text
+    assert "secret words of the model" in capfd.readouterr().err
     assert after.json()["predictions"] == [2.0]
 
 
