@@ -45,6 +45,6 @@ class Worker:
         except InvalidRequest:
             raise
         except (Exception, SystemExit) as error:
-            raise InferenceError("the model raised an error; the server's log has it") from error
+            raise InferenceError("the model raised an error; the server's log has where") from error
         finally:
             self._on_predicted(time.perf_counter() - started, rows)
