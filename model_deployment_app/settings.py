@@ -42,7 +42,16 @@ class _Environment(PydanticBaseSettingsSource):
 
 
 #: Keys that hold more than text.
-_TYPED = ("docs", "example", "gpuMemoryFraction", "inputSize", "requirePassport", "startupSeconds", "trustedTypes")
+_TYPED = (
+    "accessLog",
+    "docs",
+    "example",
+    "gpuMemoryFraction",
+    "inputSize",
+    "requirePassport",
+    "startupSeconds",
+    "trustedTypes",
+)
 
 #: Variables that were there before ours.
 _FOUNDING = {name: f"{ENV_PREFIX}{name}" for name in ("GPU_MEMORY_FRACTION", "LOG_FORMAT")}
@@ -130,6 +139,7 @@ class Settings(BaseSettings):
     log_format: Annotated[
         Literal["text", "json"], Field(description="Lines for grep and awk, or JSON for a log collector.")
     ] = "text"
+    access_log: Annotated[bool, Field(description="A line for every request; else for those that fail.")] = True
 
     @model_validator(mode="after")
     def _output_is_for_classification(self) -> "Settings":

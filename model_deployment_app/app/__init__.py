@@ -83,7 +83,9 @@ def create_app(
         routes=Routes(endpoints),
         dataplane=dataplane,
         keys=Keys({}) if keys is None else keys,
-        recorder=Recorder(metrics, logs.events(settings.log_level, settings.log_format)),
+        recorder=Recorder(
+            metrics, logs.events(settings.log_level, settings.log_format), has_access_log=settings.access_log
+        ),
     )
     app.add_middleware(PathPrefix, prefix=root_path)
     openapi.describe(app, endpoints, example=settings.example)

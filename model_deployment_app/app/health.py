@@ -50,6 +50,7 @@ def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -
             "app_version": app_version,
         }
 
+    @routes.head("/metrics", include_in_schema=False)
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def scrape() -> Response:
         """What Prometheus scrapes."""
@@ -85,10 +86,10 @@ async def refuse_path(_: Request, error: Exception) -> Response:
 
 async def refuse(request: Request, error: Exception) -> Response:
     """The answer of an error outside the predict routes."""
-    failure = error if isinstance(error, ServingError) else ServingError("the server failed; its log has the reason")
+    assert isinstance(error, ServingError)
     request.scope["exchange"].failure = error
-    headers = {name.decode(): value.decode() for name, value in error_headers(failure)}
-    return Response(error_body(failure), failure.http_status, headers, media_type="application/json")
+    headers = {name.decode(): value.decode() for name, value in error_headers(error)}
+    return Response(error_body(error), error.http_status, headers, media_type="application/json")
 
 
 def error_body(failure: ServingError) -> bytes:

@@ -2,7 +2,6 @@
 
 import re
 from http import HTTPStatus
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,8 +21,14 @@ _PROBES = re.compile(
     r"/livez|/readyz|/health|/metrics|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready"
 )
 
+#: What a probe is answered as a rule; all else about one is logged as of any request.
+_PROBED = ("200", "503")
+
 #: What needs no key: probes, and the pages that tell a browser how to send one.
 _OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs|/openapi\.json")
+
+#: What a client is told of an error that nobody foresaw.
+FAILED = ServingError("the server failed; its log has where")
 
 _ADMIN = re.compile(r"/v1/models/[^/]+/(load|unload)|/v2/repository(/.*)?")
 
@@ -54,7 +59,10 @@ class HttpLane:
             return
         headers = dict(scope["headers"])
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        exchange = Exchange(trace.join(_text(headers.get(b"traceparent"))), method=scope["method"], path=path)
+        callers = [value for name, value in scope["headers"] if name == b"traceparent"]
+        # Of several, none can be told to be the caller's.
+        joined = trace.join(callers[0].decode("latin-1") if len(callers) == 1 else None)
+        exchange = Exchange(joined, method=scope["method"], path=path)
         traceparent = (b"traceparent", exchange.trace.traceparent.encode())
         code = CLIENT_GONE
 
@@ -68,10 +76,14 @@ class HttpLane:
         try:
             await self._carry(path, headers, exchange, scope, receive, send_traced)
         except Exception as error:
-            exchange.failure, code = error, "500"
-            raise
+            exchange.failure = error
+            if code != CLIENT_GONE:
+                code = "500"
+                raise  # its answer has begun: all that is left is to break it off
+            await _answer(send_traced, FAILED.http_status, Reply(error_body(FAILED)))
         finally:
-            self._recorder.end(exchange, code=code, is_quiet=_PROBES.fullmatch(path) is not None)
+            is_quiet = code in _PROBED and _PROBES.fullmatch(path) is not None
+            self._recorder.end(exchange, code=code, is_quiet=is_quiet)
 
     async def _carry(
         self, path: str, headers: dict[bytes, bytes], exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -94,18 +106,7 @@ class HttpLane:
             exchange.failure = error
             body = error_body(error) if route is None else route[0].error(error)
             status, reply = error.http_status, Reply(body, headers=error_headers(error))
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-type", reply.media_type),
-                    (b"content-length", str(len(reply.body)).encode()),
-                    *reply.headers,
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": reply.body})
+        await _answer(send, status, reply)
 
     async def _predict(
         self, route: Route, headers: dict[bytes, bytes], exchange: Exchange, scope: Scope, receive: Receive
@@ -128,7 +129,7 @@ class HttpLane:
         except ServingError:
             raise
         except Exception as error:
-            raise InferenceError("the server failed; its log has the reason") from error
+            raise InferenceError(str(FAILED)) from error
         return Reply(reply.body, reply.media_type, (*reply.headers, (b"x-model-sha256", revision.sha256.encode())))
 
 
@@ -144,5 +145,16 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(chunks)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else value.decode("latin-1")
+async def _answer(send: Send, status: HTTPStatus, reply: Reply) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", reply.media_type),
+                (b"content-length", str(len(reply.body)).encode()),
+                *reply.headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": reply.body})

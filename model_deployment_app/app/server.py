@@ -9,8 +9,9 @@ from pathlib import Path
 import uvicorn
 
 from ..artifacts import Meter
-from ..errors import InvalidConfig, ServingError
+from ..errors import InvalidConfig, ServingError, printable
 from ..settings import Settings
+from ..telemetry.logs import LogFormat
 from . import create_app
 from .keys import Keys
 
@@ -50,7 +51,7 @@ def run(
     refusals: list[ServingError] = []
 
     def refuse(error: ServingError) -> None:
-        report(error)
+        report(error, log_format=settings.log_format)
         refusals.append(error)
         server.should_exit = True
 
@@ -74,7 +75,8 @@ def run(
     try:
         server.run()
     except SystemExit:  # how uvicorn says that it cannot have the port; its own line above has the system's reason
-        report(InvalidConfig(f"{host}:{port} cannot be listened on; if another process has it, give another --port"))
+        refusal = InvalidConfig(f"{host}:{port} cannot be listened on; if another process has it, give another --port")
+        report(refusal, log_format=settings.log_format)
         return 1
     finally:
         # A second signal while the interpreter is on its way out changes nothing.
@@ -83,10 +85,16 @@ def run(
     return 1 if refusals else 0
 
 
-def report(error: ServingError) -> None:
-    """Say in one line, on standard error and in the termination log, why this server ends."""
-    line = f"mda: {error.code}: {' '.join(str(error).split())}"
-    sys.stderr.write(line + "\n")
+def report(error: ServingError, *, log_format: LogFormat = "text") -> None:
+    """Say in one line, on standard error and in the termination log, why this server ends.
+
+    A collector of JSON gets it as an event; by default, it is for people, since no config has been read yet.
+    """
+    line = printable(f"mda: {error.code}: {' '.join(str(error).split())}")
+    if log_format == "json":
+        logger.error("%s", line, extra={"error_code": error.code})
+    else:
+        sys.stderr.write(line + "\n")
     path = Path(os.environ.get("TERMINATION_LOG", TERMINATION_LOG))
     if path.exists():
         try:

@@ -39,9 +39,11 @@ def serve(
     from ..telemetry import logs
     from ._download import meter
 
+    log_format: logs.LogFormat = "text"
     try:
         chosen = settings.read(config, model_path=model_path)
-        logs.configure(chosen.log_level, chosen.log_format)
+        log_format = chosen.log_format
+        logs.configure(chosen.log_level, log_format)
         status = server.run(
             chosen,
             host=host,
@@ -52,6 +54,6 @@ def serve(
             root_path=root_path,
         )
     except ServingError as error:
-        server.report(error)
+        server.report(error, log_format=log_format)
         status = 1
     raise typer.Exit(status)

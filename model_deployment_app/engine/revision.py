@@ -52,11 +52,11 @@ def build(
     sha256: str,
     passport: Passport | None,
     load_seconds: dict[str, float],
-    on_predicted: Callable[[float], None] = lambda _: None,
+    on_predicted: Callable[[float, int], None] = lambda *_: None,
 ) -> Revision:
     """Warm *predictor* up, have it give the answers of its passport, and make it a revision (see `Revision`).
 
-    *on_predicted* is told the seconds of each call of the predictor that a request has asked for.
+    *on_predicted* is told the seconds and the rows of each call of the predictor that a request has asked for.
 
     Raises
     ------

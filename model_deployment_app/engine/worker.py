@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..errors import InferenceError, InvalidRequest
 from ..predictor import Predictor
-from ..tensors import Tensors
+from ..tensors import Tensors, n_rows
 
 
 class Worker:
@@ -17,10 +17,10 @@ class Worker:
     ----------
     predictor : Predictor
     on_predicted : callable
-        Is told the seconds of each call, on that thread.
+        Is told the seconds and the rows of each call, on that thread.
     """
 
-    def __init__(self, predictor: Predictor, *, on_predicted: Callable[[float], None]) -> None:
+    def __init__(self, predictor: Predictor, *, on_predicted: Callable[[float, int], None]) -> None:
         self._predictor = predictor
         self._on_predicted = on_predicted
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="predict")
@@ -38,13 +38,13 @@ class Worker:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, inputs, outputs)
 
     def _predict(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
-        started = time.perf_counter()
+        rows, started = n_rows(inputs), time.perf_counter()
         # On the thread: not every exception can cross to the loop. A StopIteration would hang the request for ever.
         try:
             return self._predictor.predict(inputs, outputs)
         except InvalidRequest:
             raise
         except (Exception, SystemExit) as error:
-            raise InferenceError("the model raised an error; the server's log has it") from error
+            raise InferenceError("the model raised an error; the server's log has where") from error
         finally:
-            self._on_predicted(time.perf_counter() - started)
+            self._on_predicted(time.perf_counter() - started, rows)

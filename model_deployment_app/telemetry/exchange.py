@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
@@ -55,11 +56,14 @@ class Recorder:
     metrics : Metrics
     log : structlog logger
         As `logs.events` makes one.
+    has_access_log : bool
+        Whether requests that succeed have a line, too.
     """
 
-    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
+    def __init__(self, metrics: Metrics, log: FilteringBoundLogger, *, has_access_log: bool = True) -> None:
         self._metrics = metrics
         self._log = log
+        self._has_access_log = has_access_log
 
     def end(self, exchange: Exchange, *, code: str, is_quiet: bool = False) -> None:
         """Tell of *exchange*, answered with *code*.
@@ -73,7 +77,6 @@ class Recorder:
             Logged at debug: a probe, which comes every few seconds.
         """
         seconds = time.perf_counter() - exchange.started
-        failure = exchange.failure
         if exchange.protocol is not None:
             self._metrics.answered(
                 model=exchange.model,
@@ -84,7 +87,12 @@ class Recorder:
             )
         if exchange.key_id != NONE:
             self._metrics.used(exchange.key_id)
-        fields = {
+        failure = exchange.failure
+        fields: dict[str, Any] = {}
+        if failure is not None and not is_quiet:
+            fields["error_code"] = failure.code if isinstance(failure, ServingError) else ServingError.__name__
+            self._metrics.rejected(fields["error_code"])
+        fields |= {
             "protocol": exchange.protocol or NONE,
             "method": exchange.method,
             "path": exchange.path,
@@ -96,14 +104,12 @@ class Recorder:
             "trace_id": exchange.trace.trace_id,
             "latency_ms": round(seconds * 1000, 1),
         }
-        if failure is None:
-            (self._log.debug if is_quiet else self._log.info)("request", **fields)
-            return
-        reason = failure.code if isinstance(failure, ServingError) else "ServingError"
-        self._metrics.rejected(reason)
-        fields = {"error_code": reason, **fields}
-        if isinstance(failure, ServingError) and failure.is_expected:
-            self._log.warning("request", **fields)
-        else:
-            # The model's own words, if it has said any.
+        if is_quiet:
+            self._log.debug("request", **fields)
+        elif failure is not None and not (isinstance(failure, ServingError) and failure.is_expected):
+            # The model's own error, if it has raised one.
             self._log.error("request", exc_info=failure.__cause__ or failure, **fields)
+        elif failure is not None or (code.startswith("4") and code != CLIENT_GONE):
+            self._log.warning("request", **fields)
+        elif self._has_access_log:
+            self._log.info("request", **fields)

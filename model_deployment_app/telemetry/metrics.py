@@ -2,9 +2,18 @@
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+__all__ = ["CONTENT_TYPE", "NONE", "Metrics"]
 
 #: Of a label that does not apply, such as the model of a request for one that there is not.
 NONE = "-"
@@ -12,31 +21,42 @@ NONE = "-"
 #: Seconds; from what a small linear model takes to what a client still waits for.
 _BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+_BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+
 
 class Metrics:
     """The series of one server, in a registry of their own."""
 
     def __init__(self) -> None:
+        # One more series beside each of a counter's and a histogram's, which nobody asks for.
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = Counter(
             "model_serving_requests",
-            "Predictions asked for, by the status that was answered.",
+            "Requests for a prediction, by what was answered: an HTTP status, 499 where the client had gone.",
             ["model", "version", "protocol", "code"],
             registry=self._registry,
         )
         self._request_s = Histogram(
             "model_serving_request_duration_seconds",
-            "From the first byte of a request for a prediction to its answer.",
+            "From the headers of a request for a prediction to the end of its answer, the model's part included.",
             ["model", "protocol"],
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
         self._predict_s = Histogram(
             "model_serving_predict_duration_seconds",
-            "What the model itself took for one call.",
+            "What the model alone took for one call, whether it answered or failed.",
             ["model"],
             buckets=_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._batch_rows = Histogram(
+            "model_serving_batch_size",
+            "Rows of one call of the model.",
+            ["model"],
+            buckets=_BUCKETS_ROWS,
             registry=self._registry,
         )
         self._rejected = Counter(
@@ -60,16 +80,22 @@ class Metrics:
         )
         self._artifact = Gauge(
             "model_serving_artifact_info",
-            "1 for the artifact that a model answers with.",
+            "1 for the artifact that a model answers with, and whether it gave the answers of its passport.",
             ["model", "version", "sha256", "verified"],
             registry=self._registry,
         )
-        self._loaded.set(0)
+        # Looked up by its labels, a series costs more than to count: there are as many here as are scraped.
+        self._answered: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
 
     def answered(self, *, model: str, version: str, protocol: str, code: str, seconds: float) -> None:
         """Count one request for a prediction; *model* is the name of one that there is, or `NONE`."""
-        self._requests.labels(model, version, protocol, code).inc()
-        self._request_s.labels(model, protocol).observe(seconds)
+        labels = model, version, protocol, code
+        series = self._answered.get(labels)
+        if series is None:
+            series = self._requests.labels(*labels), self._request_s.labels(model, protocol)
+            self._answered[labels] = series
+        series[0].inc()
+        series[1].observe(seconds)
 
     def rejected(self, reason: str) -> None:
         self._rejected.labels(reason).inc()
@@ -77,16 +103,18 @@ class Metrics:
     def used(self, key_id: str) -> None:
         self._by_key.labels(key_id).inc()
 
-    def predicted(self, model: str, seconds: float) -> None:
+    def predicted(self, model: str, seconds: float, rows: int) -> None:
         self._predict_s.labels(model).observe(seconds)
+        self._batch_rows.labels(model).observe(rows)
 
     def loaded(
         self, *, model: str, version: str, sha256: str, is_verified: bool, seconds: Mapping[str, float], count: int
     ) -> None:
         """Tell of a model that has just become ready, one of *count*."""
+        for series in (self._load_s, self._artifact):
+            series.remove_by_labels({"model": model})
         for phase, phase_s in seconds.items():
             self._load_s.labels(model, phase).set(phase_s)
-        self._artifact.remove_by_labels({"model": model})
         self._artifact.labels(model, version, sha256, "yes" if is_verified else "no").set(1)
         self._loaded.set(count)
 

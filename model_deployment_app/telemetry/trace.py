@@ -2,7 +2,7 @@
 
 References
 ----------
-W3C, "Trace Context", section 3.2, traceparent header.
+W3C, "Trace Context Level 2", section 3.2, traceparent header.
 """
 
 import os
@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _NONE = ("0" * 32, "0" * 16)
+
+#: The others are to be passed on as zeros.
+_KNOWN_FLAGS = 0x03
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Trace:
     span_id : str
         16 hexadecimal digits, of this request alone.
     flags : str
-        Two hexadecimal digits; 01 where the caller records the trace.
+        Two hexadecimal digits; 01 where the caller records the trace, 02 where its id is random.
     """
 
     trace_id: str
@@ -43,5 +46,5 @@ def join(traceparent: str | None) -> Trace:
         version, trace_id, parent_id, flags, rest = found.groups()
         # Later versions may add fields; 00 has none, and ff is not a version.
         if version != "ff" and (version != "00" or rest is None) and trace_id != _NONE[0] and parent_id != _NONE[1]:
-            return Trace(trace_id, span_id, flags)
+            return Trace(trace_id, span_id, f"{int(flags, 16) & _KNOWN_FLAGS:02x}")
     return Trace(os.urandom(16).hex(), span_id, "00")

@@ -18,7 +18,7 @@ class Sum(RegressorMixin, BaseEstimator):
 
     def predict(self, table):
         if (table == 13).any():
-            raise RuntimeError("secret words of the model")
+            raise RuntimeError(f"{len(table)} secret words of the model")
         if (table == 14).any():
             raise SystemExit(3)
         if (table == 15).any():
@@ -58,17 +58,20 @@ def answers(serve, *requests, **config):
     return asyncio.run(ask())
 
 
-def test_a_model_that_raises_is_a_500_that_keeps_its_words_to_the_log(serve, capfd):
+@pytest.mark.parametrize(("level", "is_told"), [("info", False), ("debug", True)])
+def test_a_model_that_raises_is_a_500_that_keeps_its_words_to_a_log_at_debug(serve, capfd, level, is_told):
     [failed, after] = answers(
         serve,
         ("POST", "/predict", b'{"instances": [[13, 1]]}'),
         ("POST", "/predict", b'{"instances": [[1, 1]]}'),
+        logLevel=level,
     )
 
     assert failed.status_code == 500
     assert failed.json()["error"]["code"] == "InferenceError"
     assert "secret" not in failed.text
-    assert "secret words of the model" in capfd.readouterr().err
+    assert ("1 secret words of the model" in (log := capfd.readouterr().err)) is is_told
+    assert "\nRuntimeError" in log
     assert after.json()["predictions"] == [2.0]
 
 
@@ -203,6 +206,69 @@ def test_an_example_that_does_not_fit_is_refused(serve, example, reason):
 
     assert refused.json()["code"] == "UnservableEstimator"
     assert f"config.example does not fit the estimator: {reason}" in refused.json()["reason"]
+
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/predict", 200),
+        ("GET", "/livez", 200),
+        ("HEAD", "/metrics", 200),
+        ("POST", "/v2/repository/index", 403),
+        ("GET", "/nothing", 404),
+        ("GET", "/predict", 405),
+        ("DELETE", "/health", 405),
+        ("GET", "/broken", 500),
+    ],
+)
+def test_every_answer_is_in_the_trace_of_its_request(serve, capfd, method, path, status):
+    async def ask(*traceparents):
+        async with serve() as http:
+            http._transport.app.router.add_route("/broken", broken)
+            headers = [("traceparent", each) for each in traceparents]
+            return await http.request(method, path, content=b'{"instances": [[1, 2]]}', headers=headers)
+
+    def broken(_):
+        raise RuntimeError("nobody foresaw it")
+
+    given = f"00-{TRACE_ID}-b7ad6b7169203331-01"
+    joined, begun = asyncio.run(ask(given)), asyncio.run(ask(given, given))
+
+    assert (joined.status_code, begun.status_code) == (status, status)
+    assert joined.headers["traceparent"].startswith(f"00-{TRACE_ID}-")
+    assert begun.headers["traceparent"].startswith("00-")
+    assert TRACE_ID not in begun.headers["traceparent"]
+
+
+def test_an_error_that_nobody_foresaw_is_an_answer_a_line_and_a_count(serve, capfd):
+    async def ask():
+        async with serve() as http:
+            http._transport.app.router.add_route("/broken", broken)
+            return await http.get("/broken"), await http.get("/metrics")
+
+    def broken(_):
+        raise RuntimeError("nobody foresaw it")
+
+    [answer, metrics] = asyncio.run(ask())
+
+    assert answer.json() == {"error": "the server failed; its log has where"}
+    assert "ERROR error_code=ServingError code=500 protocol=- model=-\nTraceback" in capfd.readouterr().err
+    assert 'model_serving_rejected_total{reason="ServingError"} 1.0' in metrics.text
+
+
+def test_an_access_log_that_is_switched_off_leaves_what_is_refused(serve, capfd):
+    answers(
+        serve,
+        ("POST", "/predict", b'{"instances": [[1, 2]]}'),
+        ("POST", "/predict", b'{"instances": [[1]]}'),
+        accessLog=False,
+    )
+
+    lines = [line for line in capfd.readouterr().err.splitlines() if "trace_id=" in line]
+    assert [line.split()[1:4] for line in lines] == [["WARNING", "request", "error_code=InvalidTensor"]]
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_body_gets_no_answer(serve, tmp_path):
