@@ -98,6 +98,8 @@ def from_instances(instances: object) -> Tensors:
                 raise InvalidTensor(f"row {row}: expected {len(first)} value(s) like row 0, got {len(instance)}")
         return {ROWS: from_rows(instances)}
     if isinstance(first, dict):
+        if not first:
+            raise InvalidTensor("row 0: expected a value for each column, got an empty object")
         for row, instance in enumerate(instances):
             for fault in _key_faults(first, instance):
                 raise InvalidTensor(f"row {row}: {fault}")

@@ -1,5 +1,6 @@
 """The JSON that the native dialect and KServe V1 share: ``{"instances": [row, …]}``."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import numpy as np
 import orjson
 
 from ..errors import InvalidRequest
+from ..signature import Signature
 from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors, from_instances, kind
 
 SCALAR = {"type": ["number", "string", "null"]}
@@ -33,31 +35,53 @@ REQUEST: dict[str, Any] = {
 }
 
 
-def _decoder(axes: int) -> msgspec.json.Decoder:
-    numbers: Any = float | None
-    for _ in range(axes):
-        numbers = list[numbers]
-    return msgspec.json.Decoder(msgspec.defstruct("Numbers", [("instances", numbers)], forbid_unknown_fields=True))
+class NumberDecoder:
+    """Reads a message whose rows are of one shape, of numbers that float64 holds: straight to NumPy.
+
+    Parameters
+    ----------
+    message : callable
+        The type of the message, as msgspec takes it, of that of its rows.
+    rows : callable
+        The rows of such a message.
+    """
+
+    def __init__(self, message: Callable[[Any], Any], rows: Callable[[Any], Any]) -> None:
+        numbers: Any = list[float | None]
+        self._rows = rows
+        self._decoders = []
+        # Tables first; then sequences, images, and stacks of images.
+        for _ in range(4):
+            numbers = list[numbers]
+            self._decoders.append(msgspec.json.Decoder(message(numbers)))
+
+    def decode(self, body: bytes) -> tuple[Any, np.ndarray] | None:
+        """The message, and its rows; None if it is anything else."""
+        for decoder in self._decoders:  # the wrong ones fail at the first cell
+            try:
+                message = decoder.decode(body)
+                rows = np.array(self._rows(message), dtype=np.float64)
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                continue
+            return (message, rows) if rows.ndim > 1 and not (np.abs(rows) >= MAX_EXACT_INTEGER).any() else None
+        return None
 
 
-#: Tables first; then sequences, images, and stacks of images.
-_numbers = [_decoder(axes) for axes in (2, 3, 4, 5)]
+_numbers = NumberDecoder(
+    lambda rows: msgspec.defstruct("Instances", [("instances", rows)], forbid_unknown_fields=True),
+    lambda message: message.instances,
+)
 _anything = msgspec.json.Decoder()
 
 
 def decode_numbers(body: bytes) -> Tensors | None:
-    """The common case, straight to NumPy: rows of one shape, of numbers that float64 holds; None if it is not that."""
-    for decoder in _numbers:  # the wrong ones fail at the first cell
-        try:
-            rows = np.array(decoder.decode(body).instances, dtype=np.float64)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            continue
-        return {ROWS: rows} if rows.ndim > 1 and not (np.abs(rows) >= MAX_EXACT_INTEGER).any() else None
-    return None
+    """The common case: rows of numbers and nothing else; None if it is not that."""
+    decoded = _numbers.decode(body)
+    return None if decoded is None else {ROWS: decoded[1]}
 
 
-def decode_object(body: bytes) -> dict[str, Any]:
-    """Any JSON object.
+def decode_object(body: bytes, expected: str = '{"instances": [[…]]}') -> dict[str, Any]:
+    """Any JSON object; *expected* is one, for the message of a refusal.
 
     Raises
     ------
@@ -69,7 +93,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(_not_json(body, str(error))) from error
     if not isinstance(message, dict):
-        raise InvalidRequest(f'expected an object such as {{"instances": [[…]]}}, got {kind(message)}')
+        raise InvalidRequest(f"expected an object such as {expected}, got {kind(message)}")
     return message
 
 
@@ -86,6 +110,20 @@ def from_instance(instance: object) -> Tensors:
     """One row that does not come from a request, as if it did (see `from_instances`)."""
     body = msgspec.json.encode({"instances": [instance]})
     return decode_numbers(body) or from_instances([instance])
+
+
+def wanted(signature: Signature) -> list[str]:
+    """Probabilities or predictions; labels where they are all there is."""
+    names = [spec.name for spec in signature.outputs]
+    return [name for name in names if name != "labels"] or names
+
+
+def predictions(outputs: Mapping[str, np.ndarray]) -> Any:
+    """One entry a row, as `dumps` writes it; with several outputs, the list of their probability rows."""
+    arrays = list(outputs.values())
+    if "probabilities-0" in outputs:
+        return [list(rows) for rows in zip(*(array.tolist() for array in arrays), strict=True)]
+    return as_json(arrays[0])
 
 
 def as_json(array: np.ndarray) -> Any:

@@ -12,10 +12,9 @@ from fastapi import APIRouter
 from ..dataplane import DataPlane
 from ..engine.revision import Revision
 from ..errors import InvalidRequest, ServingError
-from ..signature import Signature
 from ..tensors import Tensors, from_instances
 from ._endpoint import Call, Endpoint, Headers, Reply
-from ._instances import REQUEST, as_json, decode_numbers, decode_object, dumps
+from ._instances import REQUEST, decode_numbers, decode_object, dumps, predictions, wanted
 
 
 def decode(body: bytes) -> Tensors:
@@ -28,22 +27,13 @@ def decode(body: bytes) -> Tensors:
     return from_instances(message["instances"])
 
 
-def wanted(signature: Signature) -> list[str]:
-    """Probabilities or predictions; labels where they are all there is."""
-    names = [spec.name for spec in signature.outputs]
-    return [name for name in names if name != "labels"] or names
-
-
-def encode(revision: Revision, outputs: Tensors) -> bytes:
-    """One prediction an instance; with several outputs, the list of their probability rows."""
-    arrays = list(outputs.values())
-    if "probabilities-0" in outputs:
-        return dumps({"predictions": [list(rows) for rows in zip(*(array.tolist() for array in arrays), strict=True)]})
-    return dumps({"predictions": as_json(arrays[0])})
+def encode(outputs: Tensors) -> bytes:
+    """One prediction an instance."""
+    return dumps({"predictions": predictions(outputs)})
 
 
 def call(body: bytes, _: Headers, revision: Revision) -> Call:
-    return Call(decode(body), wanted(revision.signature), lambda outputs: Reply(encode(revision, outputs)))
+    return Call(decode(body), wanted(revision.signature), lambda outputs: Reply(encode(outputs)))
 
 
 def error(failure: ServingError) -> bytes:

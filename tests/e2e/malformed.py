@@ -14,10 +14,24 @@ _COLUMNS = {"columns": {name: [record[name] for record in _RECORDS["instances"]]
 _TEXT = {"instances": ["a good car", "a bad boat"]}
 _IMAGES = {"instances": [[[[0.5, 0.25, 0.0, 1.0]] * 3]] * 2}
 
+
+def _seldon(rows: dict[str, Any], **names: list[str]) -> dict[str, Any]:
+    return {"data": {**names, "ndarray": rows["instances"]}, "meta": {"puid": "a1"}}
+
+
+_TENSOR = {"data": {"names": ["a", "b", "c", "d"], "tensor": {"shape": [2, 4], "values": [5.1, 3.5, 1.4, 0.2] * 2}}}
+
 #: Good requests of each dialect, to spoil.
 DIALECTS: dict[str, list[dict[str, Any]]] = {
     "native": [_NUMBERS, _ROWS, _RECORDS, _COLUMNS, _TEXT, _IMAGES],
     "v1": [_NUMBERS, _ROWS, _RECORDS, _TEXT, _IMAGES],
+    "seldon": [
+        _seldon(_NUMBERS),
+        _seldon(_ROWS, names=["age", "city", "income", "sex"]),
+        _seldon(_TEXT),
+        _seldon(_IMAGES),
+        _TENSOR,
+    ],
 }
 
 #: What is put in the place of a value: not all of it is JSON.
@@ -127,7 +141,8 @@ def bodies(seed: int, dialect: str) -> Iterator[Body]:
     ----------
     seed : int
         Of what is left to chance: where bodies are cut and which bytes are flipped.
-    dialect : {"native", "v1"}
+    dialect : str
+        A key of `DIALECTS`.
 
     Yields
     ------

@@ -14,7 +14,7 @@ from .malformed import bodies
 from .servers import Server
 
 SEED = 20261121
-PATHS = {"native": "/predict", "v1": "/v1/models/{name}:predict"}
+PATHS = {"native": "/predict", "v1": "/v1/models/{name}:predict", "seldon": "/api/v1.0/predictions"}
 CASES = [(name, dialect) for name in ("iris", "people", "texts", "images") for dialect in PATHS]
 FORMS = {"iris": "rows", "images": "rows", "people": "records", "texts": "text"}
 
@@ -45,8 +45,8 @@ def complaint(status: int, text: str) -> str | None:
     except (ValueError, TypeError):
         return f"not JSON: {text[:200]}"
     if status == 200:
-        return None if set(answer) & {"predictions", "labels"} else f"an answer without one: {text[:200]}"
-    if "error" not in answer:
+        return None if set(answer) & {"predictions", "labels", "data"} else f"an answer without one: {text[:200]}"
+    if not set(answer) & {"error", "status"}:
         return f"no error in {text[:200]}"
     return f"private: {text[:300]}" if PRIVATE.search(text) else None
 

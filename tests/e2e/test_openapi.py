@@ -35,12 +35,15 @@ OPERATIONS = [
     ("POST", "/v1/predict", NEGATIVE),
     ("POST", "/v1/models/{name}:predict", POSITIVE),
     ("POST", "/v1/models/{name}:predict", NEGATIVE),
+    ("POST", "/api/v1.0/predictions", POSITIVE),
+    ("POST", "/api/v1.0/predictions", NEGATIVE),
     ("GET", "/v1/models", POSITIVE),
     ("GET", "/v1/models/{name}", POSITIVE),
     ("GET", "/v1/models/{name}/passport", POSITIVE),
     ("GET", "/health", POSITIVE),
     ("GET", "/livez", POSITIVE),
     ("GET", "/readyz", POSITIVE),
+    ("GET", "/metrics", POSITIVE),
 ]
 
 

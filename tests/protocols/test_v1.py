@@ -6,6 +6,7 @@ import pytest
 from model_deployment_app.engine.revision import Revision
 from model_deployment_app.errors import InvalidRequest, InvalidTensor, ModelNotFound
 from model_deployment_app.protocols import v1
+from model_deployment_app.protocols._instances import wanted
 from model_deployment_app.signature import Signature, TensorSpec
 from model_deployment_app.tensors import ROWS
 
@@ -16,7 +17,7 @@ def revision(*outputs: str) -> Revision:
 
 
 def encoded(outputs: dict[str, np.ndarray]) -> dict:
-    return json.loads(v1.encode(revision(*outputs), outputs))
+    return json.loads(v1.encode(outputs))
 
 
 def test_rows_of_numbers_become_one_table():
@@ -74,6 +75,7 @@ def test_what_is_no_request_is_refused(body, message):
         ([[1, 2], [1]], r"row 1: expected 2 value\(s\) like row 0, got 1"),
         ([[1], {"a": 1}], "row 1: expected an array like row 0, got an object"),
         ([[1], 2], "row 1: expected an array like row 0, got a number"),
+        ([{}, {}], "row 0: expected a value for each column, got an empty object"),
         ([{"a": 1}, {"b": 1}], "row 1: missing column 'a', which row 0 has"),
         ([{"a": 1}, {"a": 1, "b": 1}], "row 1: column 'b', which row 0 does not have"),
     ],
@@ -86,13 +88,13 @@ def test_a_row_unlike_the_first_is_named(instances, message):
 
 
 def test_classification_asks_for_probabilities_and_not_for_labels():
-    assert v1.wanted(revision("probabilities", "labels").signature) == ["probabilities"]
-    assert v1.wanted(revision("probabilities-0", "probabilities-1", "labels").signature) == [
+    assert wanted(revision("probabilities", "labels").signature) == ["probabilities"]
+    assert wanted(revision("probabilities-0", "probabilities-1", "labels").signature) == [
         "probabilities-0",
         "probabilities-1",
     ]
-    assert v1.wanted(revision("labels").signature) == ["labels"]
-    assert v1.wanted(revision("predictions").signature) == ["predictions"]
+    assert wanted(revision("labels").signature) == ["labels"]
+    assert wanted(revision("predictions").signature) == ["predictions"]
 
 
 def test_an_answer_is_one_prediction_an_instance():
