@@ -1,5 +1,6 @@
 """The one place where every protocol meets the engine."""
 
+import asyncio
 from collections.abc import Collection
 
 from .engine.revision import Revision
@@ -25,8 +26,10 @@ class DataPlane:
         """As `ModelRepository.get`."""
         return self._repository.get(name, version)
 
-    async def predict(self, revision: Revision, inputs: Tensors, outputs: Collection[str]) -> Tensors:
-        """Answer one request.
+    def predict(
+        self, revision: Revision, inputs: Tensors, outputs: Collection[str], *, timeout_s: float | None = None
+    ) -> asyncio.Future[Tensors]:
+        """Answer one request; whoever cancels the future takes it back.
 
         Parameters
         ----------
@@ -36,10 +39,12 @@ class DataPlane:
             As `Signature.check` takes them.
         outputs : collection of str
             Names of the outputs that the protocol renders: no other is computed.
+        timeout_s : float, optional
+            How long the client waits, if that is less than what the config allows.
 
         Returns
         -------
-        dict of str to ndarray
+        Future of dict of str to ndarray
             These outputs, each with as many rows as *inputs*.
 
         Raises
@@ -48,5 +53,10 @@ class DataPlane:
             If *inputs* do not fit the model.
         InferenceError
             If the model fails.
+        DeadlineExceeded
+            If it takes too long.
+        Overloaded
+            If too much is waiting.
         """
-        return await revision.run(revision.signature.check(inputs), outputs)
+        # Before the queue: what does not fit costs the others nothing.
+        return revision.run(revision.signature.check(inputs), outputs, timeout_s)

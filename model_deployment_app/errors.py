@@ -10,6 +10,8 @@
     ├── UnsupportedEncoding     415
     ├── InferenceError          500
     ├── ModelNotReady           503
+    ├── Overloaded              503
+    ├── DeadlineExceeded        504
     ├── ChartError              what was asked for k8s_dev/ is refused; never reaches a client
     ├── DeployError             what was asked of a cluster is refused; never reaches a client
     │   ├── ToolMissing         helm or kubectl cannot be run
@@ -63,7 +65,7 @@ class ServingError(Exception):
     http_status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     #: Name of a ``grpc.StatusCode``.
     grpc_status: ClassVar[str] = "INTERNAL"
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
 
     @property
     def code(self) -> str:
@@ -117,6 +119,27 @@ class ModelNotReady(ServingError):
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     grpc_status = "UNAVAILABLE"
     retry_after_s = 5
+
+
+class Overloaded(ServingError):
+    """More is waiting for an answer than may wait; raised at once."""
+
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+    # What clients and proxies try again elsewhere, as they do a 503.
+    grpc_status = "UNAVAILABLE"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(ServingError):
+    http_status = HTTPStatus.GATEWAY_TIMEOUT
+    grpc_status = "DEADLINE_EXCEEDED"
+
+    @property
+    def is_expected(self) -> bool:
+        return True
 
 
 class ChartError(ServingError):

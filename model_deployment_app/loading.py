@@ -1,14 +1,14 @@
 """Artifact -> revision: the only place where artifacts, formats and the engine meet."""
 
 import logging
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import artifacts, passport, plugins
 from .artifacts import Artifact
 from .engine import revision
+from .engine.limits import Limits
 from .engine.revision import Revision
 from .errors import ArtifactDenied, ArtifactNotFound, ArtifactRejected, LoadError
 from .passport import Passport, VersionPolicy
@@ -41,6 +41,8 @@ class ModelSource:
         How far libraries may be from those of the passport.
     require_passport : bool
         Whether an artifact without one is refused.
+    limits : Limits
+        How much it is asked at once, and how much may wait for it.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ModelSource:
     generation: int | None = None
     versions: VersionPolicy = "compatible"
     require_passport: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 def load(
@@ -75,7 +78,7 @@ def load(
     cache_dir : Path
         For downloads.
     metrics : Metrics, optional
-        Are told what each prediction takes.
+        Are told of each call of the model.
 
     Raises
     ------
@@ -115,7 +118,8 @@ def load(
                 sha256=artifact.sha256,
                 passport=record,
                 load_seconds=ledger.seconds,
-                on_predicted=partial(metrics.predicted, source.name),
+                limits=source.limits,
+                metrics=metrics.of(source.name),
             )
     except LoadError as error:
         is_asked_for = "example" in source.options

@@ -32,3 +32,6 @@ class Predictor(Protocol):
         Exception
             Whatever the model raises of its own accord.
         """
+
+    def answer(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
+        """As `predict`, for requests that were joined: it raises anything, and does not look for who is at fault."""

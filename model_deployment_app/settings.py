@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from . import helm_yaml
 from .errors import InvalidConfig
 from .locations import GCSModel, LocalModel
+from .protection import Batching, Limits
 
 ENV_PREFIX = "MDA_"
 
@@ -47,14 +48,25 @@ _TYPED = (
     "docs",
     "example",
     "gpuMemoryFraction",
+    "hangSeconds",
     "inputSize",
+    "maxRows",
+    "maxWaitMs",
+    "queueBytes",
+    "queueRows",
+    "requestTimeoutMs",
     "requirePassport",
     "startupSeconds",
     "trustedTypes",
 )
 
 #: Variables that were there before ours.
-_FOUNDING = {name: f"{ENV_PREFIX}{name}" for name in ("GPU_MEMORY_FRACTION", "LOG_FORMAT")}
+_FOUNDING = {
+    "BATCH_TIMEOUT_MS": f"{ENV_PREFIX}BATCHING__MAX_WAIT_MS",
+    "GPU_MEMORY_FRACTION": f"{ENV_PREFIX}GPU_MEMORY_FRACTION",
+    "LOG_FORMAT": f"{ENV_PREFIX}LOG_FORMAT",
+    "MAX_BATCH_SIZE": f"{ENV_PREFIX}BATCHING__MAX_ROWS",
+}
 
 
 def _typed(text: str) -> Any:
@@ -134,6 +146,8 @@ class Settings(BaseSettings):
             description="How long fetching, loading and warming up may take; sizes probes and deadlines.",
         ),
     ] = 300
+    batching: Annotated[Batching, Field(description="Which requests the model is asked together.")] = Batching()
+    limits: Annotated[Limits, Field(description="What may wait for the model, and how long.")] = Limits()
     docs: Annotated[bool, Field(description="Serve /docs and /openapi.json.")] = True
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Annotated[

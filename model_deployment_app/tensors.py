@@ -1,11 +1,12 @@
 """The one inner type: named arrays with an equal first axis, one entry a row."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from .errors import InvalidRequest, InvalidTensor, quoted
+from .errors import InferenceError, InvalidRequest, InvalidTensor, quoted
 
 Tensors = dict[str, np.ndarray]
 
@@ -24,6 +25,42 @@ def kind(value: object) -> str:
 
 def n_rows(tensors: Tensors) -> int:
     return len(next(iter(tensors.values())))
+
+
+def concat(batch: Sequence[Tensors]) -> Tensors:
+    """Join requests of the same names, dtypes and trailing shapes along their first axis."""
+    return {name: np.concatenate([tensors[name] for tensors in batch]) for name in batch[0]}
+
+
+def split(tensors: Tensors, rows: Sequence[int]) -> list[Tensors]:
+    """Undo `concat`: cut each tensor along its first axis.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray, each of shape (sum(rows), ...)
+        What the predictor returned for the whole batch.
+    rows : sequence of int
+        Rows per request, in the order they were joined.
+
+    Returns
+    -------
+    list of dict
+        One per entry of *rows*; dtypes unchanged, arrays are views.
+
+    Raises
+    ------
+    InferenceError
+        If the first axis is not ``sum(rows)`` long.
+    """
+    total = sum(rows)
+    for name, array in tensors.items():
+        if array.shape[:1] != (total,):
+            raise InferenceError(f"{name}: expected {total} row(s), the model answered shape {array.shape}")
+    ends = list(accumulate(rows))
+    return [
+        {name: array[end - count : end] for name, array in tensors.items()}
+        for end, count in zip(ends, rows, strict=True)
+    ]
 
 
 def from_values(values: Iterable[object]) -> np.ndarray:

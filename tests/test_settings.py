@@ -199,6 +199,28 @@ def test_the_environment_reaches_into_the_model(config, monkeypatch):
     assert read(config(LOCAL)).model.path == "/elsewhere.joblib"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "section", "key", "value"),
+    [
+        ("MAX_BATCH_SIZE", "64", "batching", "max_rows", 64),
+        ("MDA_BATCHING__MAX_ROWS", "64", "batching", "max_rows", 64),
+        ("BATCH_TIMEOUT_MS", "5", "batching", "max_wait_ms", 5),
+        ("BATCH_TIMEOUT_MS", "0.5", "batching", "max_wait_ms", 0.5),
+        ("MDA_LIMITS__QUEUE_ROWS", "9", "limits", "queue_rows", 9),
+        ("MDA_LIMITS__QUEUE_BYTES", "9", "limits", "queue_bytes", 9),
+        ("MDA_LIMITS__REQUEST_TIMEOUT_MS", "9", "limits", "request_timeout_ms", 9),
+        ("MDA_LIMITS__HANG_SECONDS", "9", "limits", "hang_seconds", 9),
+    ],
+)
+def test_the_environment_overrides_one_key_of_a_section(config, monkeypatch, name, text, section, key, value):
+    monkeypatch.setenv(name, text)
+
+    settings = read(config({**LOCAL, "batching": {"maxRows": 3, "maxWaitMs": 3}, "limits": {"queueRows": 3}}))
+
+    assert getattr(getattr(settings, section), key) == value
+    assert {settings.batching.max_rows, settings.batching.max_wait_ms, settings.limits.queue_rows} >= {3}
+
+
 def test_a_generation_is_the_same_number_with_quotes_without_and_from_the_environment(config, monkeypatch):
     plain = read(config({**LOCAL, "model": {**GCS, "generation": 1700000000123457}}))
     quoted = read(config({**LOCAL, "model": {**GCS, "generation": "1700000000123457"}}))
@@ -218,13 +240,17 @@ def test_a_generation_is_the_same_number_with_quotes_without_and_from_the_enviro
         {"MDA_MODEL": "iris", "MDA_MODEL__PATH": "/m.pkl"},
         {"MDA_EXAMPLE": "[1,", "MDA_DOCS": "[1,"},
         {"GPU_MEMORY_FRACTION": "most"},
+        {"MAX_BATCH_SIZE": "0"},
+        {"BATCH_TIMEOUT_MS": "soon"},
     ],
 )
 def test_a_wrong_environment_variable_is_refused(config, monkeypatch, variables):
     for name, text in variables.items():
         monkeypatch.setenv(name, text)
 
-    with pytest.raises(InvalidConfig, match=r"MDA_|config\.name|^.*: GPU_MEMORY_FRACTION"):
+    with pytest.raises(
+        InvalidConfig, match=r"MDA_|config\.name|^.*: (GPU_MEMORY_FRACTION|MAX_BATCH_SIZE|BATCH_TIMEOUT_MS)"
+    ):
         read(config(LOCAL))
 
 

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
-from model_deployment_app.tensors import from_rows, from_values, n_rows
+from model_deployment_app.errors import InferenceError
+from model_deployment_app.tensors import concat, from_rows, from_values, n_rows, split
 
 
 def test_numbers_and_nulls_become_float64_with_nan():
@@ -38,3 +40,23 @@ def test_rows_of_lists_keep_lists_as_cells():
 
 def test_rows_are_counted_on_the_first_axis():
     assert n_rows({"a": np.zeros((3, 2)), "b": np.zeros(3)}) == 3
+
+
+def test_what_was_joined_is_cut_again():
+    batch = [
+        {"a": np.arange(4.0).reshape(2, 2), "b": np.array(["x", None], dtype=object)},
+        {"a": np.array([[9.0, 9.0]]), "b": np.array(["y"], dtype=object)},
+    ]
+
+    parts = split(concat(batch), [2, 1])
+
+    for part, original in zip(parts, batch, strict=True):
+        for name, array in original.items():
+            assert part[name].dtype == array.dtype
+            assert part[name].tolist() == array.tolist()
+
+
+@pytest.mark.parametrize("answer", [np.zeros(4), np.zeros((2, 3)), np.float64(3)])
+def test_an_answer_of_another_number_of_rows_is_not_cut(answer):
+    with pytest.raises(InferenceError, match=r"labels: expected 3 row\(s\), the model answered shape"):
+        split({"labels": np.asarray(answer)}, [1, 2])

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from .. import artifacts, plugins
 from ..dataplane import DataPlane
+from ..engine.limits import Limits
 from ..errors import LoadError, ServingError
 from ..loading import ModelSource
 from ..locations import GCSModel
@@ -117,4 +118,12 @@ def source(settings: Settings) -> ModelSource:
         options=options,
         versions=model.versions,
         require_passport=settings.require_passport,
+        limits=Limits(
+            max_rows=settings.batching.max_rows,
+            max_wait_s=settings.batching.max_wait_ms / 1000,
+            queue_rows=settings.limits.queue_rows,
+            queue_bytes=settings.limits.queue_bytes,
+            request_timeout_s=settings.limits.request_timeout_ms / 1000,
+            hang_s=settings.limits.hang_seconds,
+        ),
     )

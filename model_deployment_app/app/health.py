@@ -17,27 +17,24 @@ def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -
     """``/livez``, ``/readyz``, ``/health`` and ``/metrics``, none of which ever needs a key; and the passport."""
     routes = APIRouter(tags=["health"])
 
-    @routes.get("/livez")
-    async def livez() -> dict[str, str]:
-        """200 as long as the process answers."""
-        return {"status": "alive"}
+    @routes.get("/livez", responses={503: {"description": "A prediction never ends, or the device is broken"}})
+    async def livez() -> Response:
+        """200 as long as the process answers, and its models do."""
+        if (reason := _ailment(repository)) is not None:
+            return _not("alive", "Stuck", reason)
+        return JSONResponse({"status": "alive"})
 
     @routes.get("/readyz", responses={503: {"description": "Loading, or waiting for the store"}})
     async def readyz() -> Response:
         """200 once every model has answered its warm-up; before, 503 with the code and the reason."""
         waiting = [name for name in repository.names() if name not in repository.ready()]
-        if not waiting:
-            return JSONResponse({"status": "ready", "models": _digests(repository)})
-        failure = repository.failure(waiting[0])
-        return JSONResponse(
-            {
-                "status": "not ready",
-                "code": failure.code if failure else "Loading",
-                "reason": str(failure) if failure else f"{waiting[0]} is loading",
-            },
-            status_code=ModelNotReady.http_status,
-            headers={"Retry-After": str(ModelNotReady.retry_after_s)},
-        )
+        if waiting:
+            failure = repository.failure(waiting[0])
+            code = failure.code if failure else "Loading"
+            return _not("ready", code, str(failure) if failure else f"{waiting[0]} is loading")
+        if (reason := _ailment(repository)) is not None:
+            return _not("ready", "Stuck", reason)
+        return JSONResponse({"status": "ready", "models": _digests(repository)})
 
     @routes.get("/health")
     async def health() -> dict[str, Any]:
@@ -67,6 +64,20 @@ def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -
         return Response(record.to_json(), media_type="application/json")
 
     return routes
+
+
+def _ailment(repository: ModelRepository) -> str | None:
+    """Why a model that is loaded answers nobody."""
+    reasons = ((name, repository.get(name).health()) for name in repository.ready())
+    return next((f"{name}: {reason}" for name, reason in reasons if reason is not None), None)
+
+
+def _not(what: str, code: str, reason: str) -> Response:
+    return JSONResponse(
+        {"status": f"not {what}", "code": code, "reason": reason},
+        status_code=ModelNotReady.http_status,
+        headers={"Retry-After": str(ModelNotReady.retry_after_s)},
+    )
 
 
 def _digests(repository: ModelRepository) -> list[dict[str, Any]]:

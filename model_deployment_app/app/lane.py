@@ -6,12 +6,13 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..dataplane import DataPlane
-from ..errors import InferenceError, MethodNotAllowed, ServingError, UnsupportedEncoding
+from ..errors import InferenceError, InvalidRequest, MethodNotAllowed, ServingError, UnsupportedEncoding
 from ..protocols import Reply
 from ..telemetry import trace
 from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
 from ..tensors import n_rows
 from . import keys
+from .departure import unless_gone
 from .health import error_body, error_headers
 from .keys import Keys
 from .routes import Route, Routes
@@ -118,6 +119,7 @@ class HttpLane:
                 raise MethodNotAllowed(f"{scope['method']} is not for this path: use POST")
             if headers.get(b"content-encoding", b"").lower() not in (b"", b"identity"):
                 raise UnsupportedEncoding("the body is compressed: send it without Content-Encoding")
+            timeout_s = _timeout_s(headers.get(b"x-request-timeout-ms"))
             revision = self._dataplane.revision(name, version)
             exchange.model, exchange.version = revision.name, revision.version
             body = await _body(receive)
@@ -125,12 +127,25 @@ class HttpLane:
                 return None
             call = endpoint.decode(body, scope["headers"], revision)
             exchange.rows = n_rows(call.inputs)
-            reply = call.encode(await self._dataplane.predict(revision, call.inputs, call.outputs))
+            answer = self._dataplane.predict(revision, call.inputs, call.outputs, timeout_s=timeout_s)
+            outputs = await unless_gone(receive, answer)
+            if outputs is None:
+                return None
+            reply = call.encode(outputs)
         except ServingError:
             raise
         except Exception as error:
             raise InferenceError(str(FAILED)) from error
         return Reply(reply.body, reply.media_type, (*reply.headers, (b"x-model-sha256", revision.sha256.encode())))
+
+
+def _timeout_s(header: bytes | None) -> float | None:
+    """How long the client waits, if it says so."""
+    if header is None:
+        return None
+    if re.fullmatch(rb"[1-9][0-9]{0,8}", header) is None:
+        raise InvalidRequest("x-request-timeout-ms: expected milliseconds, 1 to 999999999")
+    return int(header) / 1000
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -1,17 +1,24 @@
 """One loaded version of a model, ready to answer."""
 
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import UnservableEstimator
 from ..passport import Passport
 from ..predictor import Predictor
 from ..signature import Signature
-from ..tensors import Tensors
-from .worker import Worker
+from ..telemetry.metrics import ModelMetrics
+from ..tensors import Tensors, from_instances
+from . import rowwise
+from .batcher import Batcher
+from .limits import Limits
 
-Run = Callable[[Tensors, Collection[str]], Awaitable[Tensors]]
+logger = logging.getLogger(__name__)
+
+Run = Callable[[Tensors, Collection[str], float | None], asyncio.Future[Tensors]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,10 @@ class Revision:
     load_seconds : dict of str to float
         What loading took, by phase.
     run : callable
-        Checked inputs and names of outputs in, outputs back.
+        Checked inputs, names of outputs, and for how many seconds they are worth waiting for, in; outputs back (see
+        `Batcher.submit`).
+    batcher : Batcher or None
+        Whose `run` it is.
     """
 
     name: str
@@ -42,6 +52,16 @@ class Revision:
     example: Any = None
     passport: Passport | None = None
     load_seconds: dict[str, float] = field(default_factory=dict)
+    batcher: Batcher | None = None
+
+    def health(self) -> str | None:
+        """Why this model answers nobody, and will not by itself; None while it does."""
+        return None if self.batcher is None else self.batcher.health()
+
+    async def close(self) -> None:
+        """Take no more requests, answer those that have come, and let go of the model."""
+        if self.batcher is not None:
+            await self.batcher.close()
 
 
 def build(
@@ -52,11 +72,12 @@ def build(
     sha256: str,
     passport: Passport | None,
     load_seconds: dict[str, float],
-    on_predicted: Callable[[float, int], None] = lambda *_: None,
+    limits: Limits,
+    metrics: ModelMetrics,
 ) -> Revision:
     """Warm *predictor* up, have it give the answers of its passport, and make it a revision (see `Revision`).
 
-    *on_predicted* is told the seconds and the rows of each call of the predictor that a request has asked for.
+    Requests are joined where *limits* allow it and each row is answered by itself.
 
     Raises
     ------
@@ -71,6 +92,15 @@ def build(
         raise UnservableEstimator(f"the model fails at its warm-up: {type(error).__name__}: {error}") from error
     if passport is not None:
         passport.check_answers(predictor)
-    worker = Worker(predictor, on_predicted=on_predicted)
+    if limits.max_rows > 1 and (objection := rowwise.objection(predictor, _recorded(predictor, passport))) is not None:
+        logger.warning("%s: requests are asked one by one and not in batches: %s", name, objection)
+        limits = replace(limits, max_rows=1)
+    batcher = Batcher(predictor, name=name, limits=limits, metrics=metrics)
     [example] = predictor.signature.instances(predictor.example)
-    return Revision(name, version, sha256, predictor.signature, worker.run, example, passport, load_seconds)
+    return Revision(
+        name, version, sha256, predictor.signature, batcher.submit, example, passport, load_seconds, batcher
+    )
+
+
+def _recorded(predictor: Predictor, passport: Passport | None) -> Tensors | None:
+    return None if passport is None else predictor.signature.check(from_instances(passport.golden.instances))

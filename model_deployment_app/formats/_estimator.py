@@ -75,7 +75,7 @@ class EstimatorPredictor:
                 asked = ["probabilities"] * self._gives_probabilities + [self._outputs.label_name]
                 self.signature = Signature(
                     inputs.specs,
-                    _outputs.specs(self._answer(_copied(self._witness), asked), self._outputs.classes),
+                    _outputs.specs(self.answer(_copied(self._witness), asked), self._outputs.classes),
                     is_named=inputs.table.names is not None,
                     classes=self._outputs.classes,
                 )
@@ -99,14 +99,15 @@ class EstimatorPredictor:
             If the estimator refuses a value, or has no finite answer to it, where it answers another.
         """
         try:
-            return self._answer(inputs, outputs)
+            return self.answer(inputs, outputs)
         except _REFUSALS as error:
             fault = find_fault(lambda part: self._refuses(part, outputs), inputs, self._witness)
             if fault is None:
                 raise
             raise InvalidTensor(self._complaint(inputs, *fault)) from error
 
-    def _answer(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
+    def answer(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
+        """As `predict`, but raises what the estimator raises."""
         table = self._table.build(inputs)
         answers: Tensors = {}
         if any(name.startswith("probabilities") for name in outputs):
@@ -123,7 +124,7 @@ class EstimatorPredictor:
 
     def _refuses(self, inputs: Tensors, outputs: Collection[str]) -> bool:
         try:
-            self._answer(_copied(inputs), outputs)  # some estimators write into what they are given
+            self.answer(_copied(inputs), outputs)  # some estimators write into what they are given
         except _REFUSALS:
             return True
         return False

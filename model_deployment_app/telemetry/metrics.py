@@ -1,6 +1,6 @@
 """What Prometheus scrapes; every label takes its values from a set that no client can widen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,7 +21,38 @@ NONE = "-"
 #: Seconds; from what a small linear model takes to what a client still waits for.
 _BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+#: Rows, up to what is asked at once.
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+
+
+class ModelMetrics:
+    """What the engine tells of one model; the series are found once, and not for each request."""
+
+    def __init__(
+        self, *, predict_s: Histogram, batch_rows: Histogram, queue_s: Histogram, queue_rows: Gauge, fallbacks: Counter
+    ) -> None:
+        self._predict_s = predict_s
+        self._batch_rows = batch_rows
+        self._queue_s = queue_s
+        self._queue_rows = queue_rows
+        self._fallbacks = fallbacks
+
+    def predicted(self, rows: int, seconds: float) -> None:
+        """Count one call of the model."""
+        self._batch_rows.observe(rows)
+        self._predict_s.observe(seconds)
+
+    def waited(self, seconds: float) -> None:
+        """Count one request that the model is now asked."""
+        self._queue_s.observe(seconds)
+
+    def fell_back(self) -> None:
+        """Count one batch that failed, and is asked again in parts."""
+        self._fallbacks.inc()
+
+    def watch_queue(self, rows: Callable[[], float]) -> None:
+        """Ask *rows* at each scrape how many wait."""
+        self._queue_rows.set_function(rows)
 
 
 class Metrics:
@@ -54,9 +85,28 @@ class Metrics:
         )
         self._batch_rows = Histogram(
             "model_serving_batch_size",
-            "Rows of one call of the model.",
+            "Rows that the model was asked in one call.",
             ["model"],
             buckets=_BUCKETS_ROWS,
+            registry=self._registry,
+        )
+        self._queue_s = Histogram(
+            "model_serving_queue_duration_seconds",
+            "How long a request waited before the model was asked.",
+            ["model"],
+            buckets=_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._queue_rows = Gauge(
+            "model_serving_queue_rows",
+            "Rows of requests that have no answer yet.",
+            ["model"],
+            registry=self._registry,
+        )
+        self._fallbacks = Counter(
+            "model_serving_batch_fallback",
+            "Batches that failed, and were asked again in parts.",
+            ["model"],
             registry=self._registry,
         )
         self._rejected = Counter(
@@ -103,9 +153,15 @@ class Metrics:
     def used(self, key_id: str) -> None:
         self._by_key.labels(key_id).inc()
 
-    def predicted(self, model: str, seconds: float, rows: int) -> None:
-        self._predict_s.labels(model).observe(seconds)
-        self._batch_rows.labels(model).observe(rows)
+    def of(self, model: str) -> ModelMetrics:
+        """The series of *model* that the engine writes."""
+        return ModelMetrics(
+            predict_s=self._predict_s.labels(model),
+            batch_rows=self._batch_rows.labels(model),
+            queue_s=self._queue_s.labels(model),
+            queue_rows=self._queue_rows.labels(model),
+            fallbacks=self._fallbacks.labels(model),
+        )
 
     def loaded(
         self, *, model: str, version: str, sha256: str, is_verified: bool, seconds: Mapping[str, float], count: int

@@ -5,7 +5,7 @@ References
 W3C, "Trace Context Level 2", section 3.2, traceparent header.
 """
 
-import os
+import random
 import re
 from dataclasses import dataclass
 
@@ -41,10 +41,11 @@ class Trace:
 
 def join(traceparent: str | None) -> Trace:
     """Take part in the trace of a caller, or begin one where the header is missing or not well-formed."""
-    span_id = os.urandom(8).hex()
+    # Not os.urandom: at each call of the system, a model that computes may keep the event loop from its thread's turn.
+    span_id = f"{random.getrandbits(64):016x}"
     if traceparent is not None and (found := _TRACEPARENT.fullmatch(traceparent)):
         version, trace_id, parent_id, flags, rest = found.groups()
         # Later versions may add fields; 00 has none, and ff is not a version.
         if version != "ff" and (version != "00" or rest is None) and trace_id != _NONE[0] and parent_id != _NONE[1]:
             return Trace(trace_id, span_id, f"{int(flags, 16) & _KNOWN_FLAGS:02x}")
-    return Trace(os.urandom(16).hex(), span_id, "00")
+    return Trace(f"{random.getrandbits(128):032x}", span_id, "00")

@@ -1,6 +1,7 @@
 import asyncio
 import hashlib
 import json
+import threading
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -13,6 +14,13 @@ from model_deployment_app.app import APP_VERSION, create_app
 from model_deployment_app.settings import Settings
 
 
+class Held:
+    """Where a prediction waits for its test."""
+
+    gate = threading.Event()
+    entered = threading.Event()
+
+
 class Sum(RegressorMixin, BaseEstimator):
     n_features_in_ = 2
 
@@ -23,7 +31,18 @@ class Sum(RegressorMixin, BaseEstimator):
             raise SystemExit(3)
         if (table == 15).any():
             raise StopIteration
+        if (table == 16).any():
+            Held.entered.set()
+            assert Held.gate.wait(20)
         return np.asarray(table).sum(axis=1)
+
+
+@pytest.fixture
+def held():
+    Held.gate.clear()
+    Held.entered.clear()
+    yield Held
+    Held.gate.set()
 
 
 @pytest.fixture
@@ -312,3 +331,107 @@ def test_an_answer_carries_the_digest_and_a_model_without_a_passport_has_none(se
     assert answer.headers["x-model-sha256"] == sha256
     assert "x-model-sha256" not in refused.headers
     assert (passport.status_code, passport.json()) == (404, {"error": "sum was published without a passport"})
+
+
+async def predict_while_held(http, held, **more):
+    """Have the model compute until it is let go, and ask it once more."""
+    first = asyncio.create_task(http.post("/predict", content=b'{"instances": [[16, 1]]}'))
+    assert await asyncio.to_thread(held.entered.wait, 20)
+    return first, await http.post("/predict", content=b'{"instances": [[1, 2]]}', **more)
+
+
+def test_a_client_says_how_long_it_waits(serve, held):
+    async def ask():
+        async with serve() as http:
+            first, late = await predict_while_held(http, held, headers={"X-Request-Timeout-Ms": "20"})
+            held.gate.set()
+            return late, await first
+
+    late, first = asyncio.run(ask())
+
+    assert (late.status_code, first.status_code) == (504, 200)
+    assert late.json()["error"] == {"code": "DeadlineExceeded", "message": "no answer within 20 ms"}
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "1.5", "soon", "", "1" * 10, "１"])
+def test_a_timeout_that_is_no_number_of_milliseconds_is_refused(serve, timeout):
+    async def ask():
+        async with serve() as http:
+            headers = {"X-Request-Timeout-Ms": timeout.encode()}
+            return await http.post("/predict", content=b'{"instances": [[1, 2]]}', headers=headers)
+
+    answer = asyncio.run(ask())
+
+    assert answer.status_code == 400
+    assert "x-request-timeout-ms: expected milliseconds" in answer.text
+
+
+def test_too_much_at_once_is_a_503_that_says_when_to_come_again(serve, held):
+    async def ask():
+        async with serve(limits={"queueRows": 1}) as http:
+            first, refused = await predict_while_held(http, held)
+            held.gate.set()
+            await first
+            return refused
+
+    refused = asyncio.run(ask())
+
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["error"]["code"] == "Overloaded"
+
+
+def test_probes_fail_while_a_prediction_never_ends_and_heal_when_it_does(serve, held):
+    async def ask():
+        async with serve(limits={"hangSeconds": 1}) as http:
+            first = asyncio.create_task(http.post("/predict", content=b'{"instances": [[16, 1]]}'))
+            while (live := await http.get("/livez")).status_code == 200:
+                await asyncio.sleep(0.02)
+            ready = await http.get("/readyz")
+            held.gate.set()
+            await first
+            return live, ready, [await http.get(path) for path in ("/livez", "/readyz")]
+
+    live, ready, healed = asyncio.run(ask())
+
+    assert (live.status_code, ready.status_code) == (503, 503)
+    assert live.json()["code"] == ready.json()["code"] == "Stuck"
+    assert "sum: a prediction has been running for 1 s, limits.hangSeconds is 1" in ready.json()["reason"]
+    assert [answer.status_code for answer in healed] == [200, 200]
+
+
+def test_a_client_that_leaves_while_it_waits_is_not_predicted_for(serve, held):
+    sent, asked = [], asyncio.Event()
+
+    async def leave():
+        async with serve() as http:
+            app = http._transport.app
+            first = asyncio.create_task(http.post("/predict", content=b'{"instances": [[16, 1]]}'))
+            assert await asyncio.to_thread(held.entered.wait, 20)
+            leaves = asyncio.Event()
+            scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+            messages = iter([{"type": "http.request", "body": b'{"instances": [[13, 1]]}'}])
+
+            async def receive():
+                if (message := next(messages, None)) is not None:
+                    return message
+                asked.set()
+                await leaves.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message):
+                sent.append(message)
+
+            leaving = asyncio.create_task(app(scope, receive, send))
+            await asked.wait()
+            leaves.set()
+            await leaving
+            held.gate.set()
+            await first
+            return (await http.get("/metrics")).text
+
+    metrics = asyncio.run(leave())
+
+    assert sent == []
+    assert 'model_serving_requests_total{code="499",model="sum"' in metrics
+    assert 'model_serving_batch_size_count{model="sum"} 1.0' in metrics

@@ -26,7 +26,7 @@ def used():
     metrics = Metrics()
     metrics.loaded(seconds={"download": 0.5, "unpickle": 0.25}, **ARTIFACT)
     metrics.answered(model="iris", version="1", protocol="v1", code="200", seconds=0.003)
-    metrics.predicted("iris", 0.002, 3)
+    metrics.of("iris").predicted(3, 0.002)
     metrics.rejected("InvalidTensor")
     metrics.used("0a1b2c3d")
     return metrics
