@@ -112,7 +112,7 @@ class UnsupportedEncoding(ServingError):
 
 
 class InferenceError(ServingError):
-    """The model failed on input that was valid; its own words stay in the log."""
+    """The model failed on input that was valid; its own words never reach a client."""
 
 
 class ModelNotReady(ServingError):
