@@ -47,6 +47,7 @@ class Batcher:
         self._outputs = [spec.name for spec in predictor.signature.outputs]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[Request] = set()
+        self._new: list[Request] = []
         self._rows = 0
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -94,7 +95,9 @@ class Batcher:
         self._bytes += request.size_bytes
         if request.deadline < self._timer_at:
             self._arm(request.deadline)
-        self._worker.put(request)
+        if not self._new:
+            loop.call_soon(self._hand_over)
+        self._new.append(request)
         return request.future
 
     def health(self) -> str | None:
@@ -112,7 +115,8 @@ class Batcher:
         if self._ended is None:
             loop = self._bind()
             self._ended = loop.create_future()
-            self._worker.put(None)
+            self._hand_over()
+            self._worker.end()
         await asyncio.shield(self._ended)
 
     def _bind(self) -> asyncio.AbstractEventLoop:
@@ -121,6 +125,11 @@ class Batcher:
             self._loop = asyncio.get_running_loop()
             self._worker.start()
         return self._loop
+
+    def _hand_over(self) -> None:
+        """Once for all requests of a turn of the loop: to wake the thread for each would make the two wait by turns."""
+        new, self._new = self._new, []
+        self._worker.put(new)
 
     def _admit(self, request: Request) -> None:
         limits = self._limits

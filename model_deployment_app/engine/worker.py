@@ -65,16 +65,19 @@ class Worker:
         self._metrics = metrics
         self._on_answered = on_answered
         self._on_ended = on_ended
-        self._queue: SimpleQueue[Request | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Request] | None] = SimpleQueue()
         self._is_ending = False
 
     def start(self) -> None:
         # A daemon: a model that never returns must not keep the process from its end.
         threading.Thread(target=self._serve, name="predict", daemon=True).start()
 
-    def put(self, request: Request | None) -> None:
-        """Queue one request; None ends the thread after all that have come before."""
-        self._queue.put(request)
+    def put(self, requests: list[Request]) -> None:
+        self._queue.put(requests)
+
+    def end(self) -> None:
+        """Once all that has been put before is answered."""
+        self._queue.put(None)
 
     def seconds_for(self, rows: int) -> float:
         """How long *rows* take at the rate of the last calls."""
@@ -95,24 +98,25 @@ class Worker:
         self._on_ended()
 
     def _gather(self) -> list[Request]:
-        """Wait for a request, and take what waits behind it."""
+        """Wait for requests, and take what waits behind them."""
         requests: list[Request] = []
         rows, until, most = 0, math.inf, self._limits.max_rows
         while rows < most:
             wait_s = until - time.monotonic() if self._limits.max_wait_s else 0.0
             try:
                 if not requests:
-                    request = self._queue.get()
+                    came = self._queue.get()
                 else:
-                    request = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
+                    came = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
             except Empty:
                 break
-            if request is None:
+            if came is None:
                 self._is_ending = True
                 break
-            until = min(until, request.arrived + self._limits.max_wait_s)
-            requests.append(request)
-            rows += request.rows
+            for request in came:
+                until = min(until, request.arrived + self._limits.max_wait_s)
+                rows += request.rows
+            requests += came
         return requests
 
     def _answer(self, group: list[Request]) -> None:
