@@ -163,7 +163,7 @@ require-docker:
 	@test -n "$(REGISTRY)" || test "$(PUSH)" = 0 || { echo "REGISTRY= is missing, such as REGISTRY=gcr.io/my-project; PUSH=0 only builds" >&2; exit 2; }
 
 ##@ After a change
-.PHONY: schema allowed-names constraints
+.PHONY: schema proto allowed-names constraints
 
 TEMPLATE_SCHEMA := chart_template/{{ cookiecutter.model_name }}/values.schema.json
 
@@ -171,6 +171,10 @@ schema: install ## Write the schemas anew: values.schema.json of chart_template 
 	@$(MDA) schema > "$(TEMPLATE_SCHEMA)"
 	@for chart in $(CHARTS); do cp "$(TEMPLATE_SCHEMA)" "$$chart/"; done
 	@$(MDA) schema --passport > docs/passport.schema.json
+
+proto: install ## Write the messages of gRPC anew, from open_inference.proto
+	@$(VENV)/bin/python -m grpc_tools.protoc --proto_path model_deployment_app/protocols \
+	  --descriptor_set_out model_deployment_app/protocols/open_inference.binpb open_inference.proto
 
 allowed-names: install-torch ## Write anew which names of scikit-learn and PyTorch a pickle may use
 	@$(VENV)/bin/python -W ignore scripts/allowed_names.py > model_deployment_app/formats/_allowed.txt

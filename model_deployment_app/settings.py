@@ -42,7 +42,16 @@ class _Environment(PydanticBaseSettingsSource):
 
 
 #: Keys that hold more than text.
-_TYPED = ("docs", "example", "gpuMemoryFraction", "inputSize", "requirePassport", "startupSeconds", "trustedTypes")
+_TYPED = (
+    "docs",
+    "example",
+    "gpuMemoryFraction",
+    "grpc",
+    "inputSize",
+    "requirePassport",
+    "startupSeconds",
+    "trustedTypes",
+)
 
 #: Variables that were there before ours.
 _FOUNDING = {name: f"{ENV_PREFIX}{name}" for name in ("GPU_MEMORY_FRACTION", "LOG_FORMAT")}
@@ -126,6 +135,9 @@ class Settings(BaseSettings):
         ),
     ] = 300
     docs: Annotated[bool, Field(description="Serve /docs and /openapi.json.")] = True
+    grpc: Annotated[
+        bool, Field(description="Serve the Open Inference Protocol over gRPC too, on port 8001 in a pod.")
+    ] = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Annotated[
         Literal["text", "json"], Field(description="Lines for grep and awk, or JSON for a log collector.")

@@ -29,6 +29,7 @@ def run(
     meter: Meter,
     keys_dir: Path | None = None,
     root_path: str = "",
+    grpc_port: int = 8001,
 ) -> int:
     """Serve until a signal or a refusal.
 
@@ -37,7 +38,7 @@ def run(
     settings : Settings
     host, port
         To listen on.
-    cache_dir, meter, root_path
+    cache_dir, meter, root_path, grpc_port
         As `create_app` takes them.
     keys_dir : Path or None
         Of API keys, beside those of the environment (see `Keys`).
@@ -45,7 +46,7 @@ def run(
     Returns
     -------
     int
-        Exit status: 0 after SIGTERM or SIGINT, 1 if the model can never be served or the port cannot be had.
+        Exit status: 0 after SIGTERM or SIGINT, 1 if the model can never be served or a port cannot be had.
     """
     refusals: list[ServingError] = []
 
@@ -61,6 +62,8 @@ def run(
         meter=meter,
         keys=Keys(os.environ, keys_dir),
         root_path=root_path,
+        host=host,
+        grpc_port=grpc_port,
     )
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
     server = uvicorn.Server(config)
