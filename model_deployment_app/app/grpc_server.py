@@ -108,8 +108,9 @@ class _Handlers(grpc.GenericRpcHandler):
 def _reflection(lane: GrpcLane) -> dict[str, grpc.RpcMethodHandler]:
     """What tells grpcurl and its like which services there are."""
     pool = DescriptorPool()
-    for file in (messages.FILE.SerializeToString(), health_pb2.DESCRIPTOR.serialized_pb):
-        pool.AddSerializedFile(file)
+    pool.Add(messages.FILE)
+    for module in (health_pb2, reflection_pb2):
+        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     services = (messages.SERVICE, grpc_health.SERVICE, reflection.SERVICE_NAME)
     servicer = reflection.aio.ReflectionServicer(services, pool=pool)
     path = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
