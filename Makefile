@@ -25,6 +25,7 @@ CHARTS      = $(patsubst %/Chart.yaml,%,$(wildcard k8s_dev/*/Chart.yaml))
 MDA         = $(VENV)/bin/mda
 INSTALLED   = $(VENV)/.installed
 WITH_TORCH  = $(VENV)/.with-torch
+CLIENTS     = .venv-clients/.installed
 
 # PyTorch for CPUs alone: that of PyPI for Linux brings CUDA, gigabytes of it. An index that does not answer is passed over.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -54,7 +55,7 @@ demo: require-kind install $(if $(filter torch,$(MODEL_KIND)),install-torch) ## 
 require-kind:
 	@test -n "$(filter sklearn torch,$(MODEL_KIND))" || { echo "MODEL_KIND=$(MODEL_KIND): expected sklearn or torch" >&2; exit 2; }
 
-test: install-torch ## Run the tests
+test: install-torch $(CLIENTS) ## Run the tests
 	@$(VENV)/bin/python -m pytest
 
 storage-faults: install ## Start a model from a store with every fault that we know of, and print what came of each
@@ -200,6 +201,13 @@ $(WITH_TORCH): $(INSTALLED)
 	@echo "adding PyTorch to $(VENV)" >&2
 	@$(GET_TORCH)
 	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt torch
+	@touch $@
+
+# Clients that others wrote. They need another protobuf than ours, so they have an environment of their own.
+$(CLIENTS): scripts/constraints-clients.txt | $(INSTALLED)
+	@echo "setting up $(@D), which the server is asked by in tests" >&2
+	@test -x $(@D)/bin/python || $(VENV)/bin/python -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c $< 'tritonclient[http,grpc]' kserve
 	@touch $@
 
 $(OUR_HELM): | $(INSTALLED)

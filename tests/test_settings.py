@@ -178,6 +178,7 @@ def test_a_missing_file_is_refused_with_what_to_give(tmp_path):
         ("MDA_STARTUP_SECONDS", "20", "startup_seconds", 20),
         ("MDA_INPUT_SIZE", "7", "input_size", 7),
         ("MDA_DOCS", "false", "docs", False),
+        ("MDA_GRPC", "true", "grpc", True),
         ("MDA_VERSION", "20261121", "version", "20261121"),
         ("MDA_EXAMPLE", "[1.5, 2]", "example", [1.5, 2]),
         ("MDA_DEVICE", "cuda:1", "device", "cuda:1"),
