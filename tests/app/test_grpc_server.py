@@ -234,6 +234,28 @@ def test_predictions_and_metadata_need_a_key_and_probes_none(serve):
     assert refused[0][1] == "an API key is missing: send Authorization: Bearer KEY, or x-api-key: KEY"
 
 
+def test_a_client_that_gives_up_is_told_of_in_the_log(serve, capfd):
+    entered.clear()
+    gate.clear()
+
+    async def ask():
+        async with serve() as client:
+            under_way = client.call("ModelInfer", infer(14, 1))
+            await asyncio.to_thread(entered.wait, 30)
+            under_way.cancel()
+            # The model is busy for as long as it likes; the server is not.
+            await client.call("ServerLive")
+            while "code=CANCELLED" not in (log := capfd.readouterr().err):
+                await asyncio.sleep(0.005)
+            gate.set()
+            return log
+
+    log = asyncio.run(ask())
+
+    assert "protocol=grpc" in log
+    assert "Traceback" not in log
+
+
 def test_what_is_being_answered_when_it_stops_is_answered(serve):
     entered.clear()
     gate.clear()
