@@ -25,6 +25,7 @@ CHARTS      = $(patsubst %/Chart.yaml,%,$(wildcard k8s_dev/*/Chart.yaml))
 MDA         = $(VENV)/bin/mda
 INSTALLED   = $(VENV)/.installed
 WITH_TORCH  = $(VENV)/.with-torch
+CLIENTS     = .venv-clients/.installed
 
 # PyTorch for CPUs alone: that of PyPI for Linux brings CUDA, gigabytes of it. An index that does not answer is passed over.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -54,7 +55,7 @@ demo: require-kind install $(if $(filter torch,$(MODEL_KIND)),install-torch) ## 
 require-kind:
 	@test -n "$(filter sklearn torch,$(MODEL_KIND))" || { echo "MODEL_KIND=$(MODEL_KIND): expected sklearn or torch" >&2; exit 2; }
 
-test: install-torch ## Run the tests
+test: install-torch $(CLIENTS) ## Run the tests
 	@$(VENV)/bin/python -m pytest
 
 storage-faults: install ## Start a model from a store with every fault that we know of, and print what came of each
@@ -163,7 +164,7 @@ require-docker:
 	@test -n "$(REGISTRY)" || test "$(PUSH)" = 0 || { echo "REGISTRY= is missing, such as REGISTRY=gcr.io/my-project; PUSH=0 only builds" >&2; exit 2; }
 
 ##@ After a change
-.PHONY: schema allowed-names constraints
+.PHONY: schema proto allowed-names constraints
 
 TEMPLATE_SCHEMA := chart_template/{{ cookiecutter.model_name }}/values.schema.json
 
@@ -171,6 +172,10 @@ schema: install ## Write the schemas anew: values.schema.json of chart_template 
 	@$(MDA) schema > "$(TEMPLATE_SCHEMA)"
 	@for chart in $(CHARTS); do cp "$(TEMPLATE_SCHEMA)" "$$chart/"; done
 	@$(MDA) schema --passport > docs/passport.schema.json
+
+proto: install ## Write the messages of gRPC anew, from open_inference.proto
+	@$(VENV)/bin/python -m grpc_tools.protoc --proto_path model_deployment_app/protocols \
+	  --descriptor_set_out model_deployment_app/protocols/open_inference.binpb open_inference.proto
 
 allowed-names: install-torch ## Write anew which names of scikit-learn and PyTorch a pickle may use
 	@$(VENV)/bin/python -W ignore scripts/allowed_names.py > model_deployment_app/formats/_allowed.txt
@@ -196,6 +201,13 @@ $(WITH_TORCH): $(INSTALLED)
 	@echo "adding PyTorch to $(VENV)" >&2
 	@$(GET_TORCH)
 	@$(VENV)/bin/python -m pip install --quiet -c scripts/constraints.txt torch
+	@touch $@
+
+# Clients that others wrote. They need another protobuf than ours, so they have an environment of their own.
+$(CLIENTS): scripts/constraints-clients.txt | $(INSTALLED)
+	@echo "setting up $(@D), which the server is asked by in tests" >&2
+	@test -x $(@D)/bin/python || $(VENV)/bin/python -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c $< 'tritonclient[http,grpc]' kserve
 	@touch $@
 
 $(OUR_HELM): | $(INSTALLED)

@@ -48,6 +48,7 @@ _TYPED = (
     "docs",
     "example",
     "gpuMemoryFraction",
+    "grpc",
     "hangSeconds",
     "inputSize",
     "maxRows",
@@ -149,6 +150,9 @@ class Settings(BaseSettings):
     batching: Annotated[Batching, Field(description="Which requests the model is asked together.")] = Batching()
     limits: Annotated[Limits, Field(description="What may wait for the model, and how long.")] = Limits()
     docs: Annotated[bool, Field(description="Serve /docs and /openapi.json.")] = True
+    grpc: Annotated[
+        bool, Field(description="Serve the Open Inference Protocol over gRPC too, on port 8001 in a pod.")
+    ] = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Annotated[
         Literal["text", "json"], Field(description="Lines for grep and awk, or JSON for a log collector.")

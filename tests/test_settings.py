@@ -180,6 +180,7 @@ def test_a_missing_file_is_refused_with_what_to_give(tmp_path):
         ("MDA_DOCS", "false", "docs", False),
         ("MDA_ACCESS_LOG", "false", "access_log", False),
         ("LOG_FORMAT", "json", "log_format", "json"),
+        ("MDA_GRPC", "true", "grpc", True),
         ("MDA_VERSION", "20261121", "version", "20261121"),
         ("MDA_EXAMPLE", "[1.5, 2]", "example", [1.5, 2]),
         ("MDA_DEVICE", "cuda:1", "device", "cuda:1"),

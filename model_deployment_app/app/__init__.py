@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from .. import artifacts, plugins
 from ..dataplane import DataPlane
 from ..engine.limits import Limits
-from ..errors import LoadError, ServingError
+from ..errors import InvalidConfig, LoadError, MissingExtra, ServingError
 from ..loading import ModelSource
 from ..locations import GCSModel
 from ..protocols import from_instance
@@ -27,6 +27,9 @@ from .lane import HttpLane
 from .prefix import PathPrefix
 from .routes import Routes
 
+if TYPE_CHECKING:
+    from .grpc_server import GrpcServer
+
 APP_VERSION = version("model-deployment-app")
 
 
@@ -38,6 +41,9 @@ def create_app(
     meter: artifacts.Meter = artifacts.unseen,
     keys: Keys | None = None,
     root_path: str = "",
+    host: str = "127.0.0.1",
+    grpc_port: int = 8001,
+    grpc_grace_s: float = 30.0,
 ) -> FastAPI:
     """The ASGI application of one server; the model is loaded in the background once it has started.
 
@@ -47,22 +53,51 @@ def create_app(
     cache_dir : Path
         For downloaded artifacts.
     on_refusal : callable
-        Called once, from another thread, if the model can never be served.
+        Called once, perhaps from another thread, if the model can never be served or gRPC has no port.
     meter : callable
         Is told how far a download is, as `artifacts.fetch` tells it.
     keys : Keys, optional
         Who may ask; by default, everybody may predict.
     root_path : str
         The path of the Ingress; every route is served with and without it.
+    host, grpc_port
+        To serve gRPC on, where *settings* ask for it.
+    grpc_grace_s : float
+        How long gRPC calls may still take once the server is told to end.
+
+    Raises
+    ------
+    MissingExtra
+        If gRPC is asked for, and not installed.
     """
     metrics = Metrics()
+    keys = Keys({}) if keys is None else keys
+    events = logs.events(settings.log_level, settings.log_format)
+    recorder = Recorder(metrics, events, has_access_log=settings.access_log)
     repository = ModelRepository([source(settings)], cache_dir=cache_dir, meter=meter, metrics=metrics)
     dataplane = DataPlane(repository)
+    grpc_server = None
+    if settings.grpc:
+        grpc_server = _grpc_server()(
+            dataplane,
+            keys=keys,
+            recorder=recorder,
+            is_ready=lambda: len(repository.ready()) == len(repository.names()),
+            host=host,
+            port=grpc_port,
+        )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        repository.start(budget_s=settings.startup_seconds, on_refusal=on_refusal)
+        try:
+            if grpc_server is not None:
+                await grpc_server.start()
+            repository.start(budget_s=settings.startup_seconds, on_refusal=on_refusal)
+        except InvalidConfig as error:
+            on_refusal(error)
         yield
+        if grpc_server is not None:
+            await grpc_server.stop(grpc_grace_s)
 
     app = FastAPI(
         title=f"{settings.name} ({settings.job})",
@@ -83,14 +118,22 @@ def create_app(
         HttpLane,
         routes=Routes(endpoints),
         dataplane=dataplane,
-        keys=Keys({}) if keys is None else keys,
-        recorder=Recorder(
-            metrics, logs.events(settings.log_level, settings.log_format), has_access_log=settings.access_log
-        ),
+        keys=keys,
+        recorder=recorder,
     )
     app.add_middleware(PathPrefix, prefix=root_path)
     openapi.describe(app, endpoints, example=settings.example)
     return app
+
+
+def _grpc_server() -> type["GrpcServer"]:
+    try:
+        from .grpc_server import GrpcServer
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"grpc: true needs the module {error.name!r}: pip install model-deployment-app[grpc]"
+        ) from error
+    return GrpcServer
 
 
 def source(settings: Settings) -> ModelSource:

@@ -30,6 +30,7 @@ def run(
     meter: Meter,
     keys_dir: Path | None = None,
     root_path: str = "",
+    grpc_port: int = 8001,
 ) -> int:
     """Serve until a signal or a refusal.
 
@@ -38,7 +39,7 @@ def run(
     settings : Settings
     host, port
         To listen on.
-    cache_dir, meter, root_path
+    cache_dir, meter, root_path, grpc_port
         As `create_app` takes them.
     keys_dir : Path or None
         Of API keys, beside those of the environment (see `Keys`).
@@ -46,7 +47,7 @@ def run(
     Returns
     -------
     int
-        Exit status: 0 after SIGTERM or SIGINT, 1 if the model can never be served or the port cannot be had.
+        Exit status: 0 after SIGTERM or SIGINT, 1 if the model can never be served or a port cannot be had.
     """
     refusals: list[ServingError] = []
 
@@ -62,6 +63,8 @@ def run(
         meter=meter,
         keys=Keys(os.environ, keys_dir),
         root_path=root_path,
+        host=host,
+        grpc_port=grpc_port,
     )
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
     server = uvicorn.Server(config)

@@ -21,6 +21,9 @@ def serve(
     ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")] = 8000,
+    grpc_port: Annotated[
+        int, typer.Option(envvar="GRPC_PORT", min=1, max=65535, help="Port for gRPC, if the config has grpc: true.")
+    ] = 8001,
     model_path: Annotated[
         Path | None, typer.Option(help="Serve this file in place of the artifact that the config names.")
     ] = None,
@@ -52,6 +55,7 @@ def serve(
             meter=meter(sys.stderr),
             keys_dir=api_keys_dir,
             root_path=root_path,
+            grpc_port=grpc_port,
         )
     except ServingError as error:
         server.report(error, log_format=log_format)

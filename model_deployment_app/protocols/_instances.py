@@ -135,6 +135,6 @@ def as_json(array: np.ndarray) -> Any:
     return array.tolist()
 
 
-def dumps(message: dict[str, Any]) -> bytes:
+def dumps(message: object) -> bytes:
     """Strict JSON; class labels that JSON does not know are written as strings."""
     return orjson.dumps(message, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)

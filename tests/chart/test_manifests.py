@@ -38,6 +38,7 @@ FEATURES: dict[str, dict[str, Any]] = {
             "tls": [{"secretName": "tls-secret", "hosts": ["models.example.com"]}],
         }
     },
+    "grpc": {"config": {"grpc": True}},
     "node port": {"service": {"type": "NodePort", "nodePort": 30080}},
     "service account": {
         "serviceAccount": {"create": True, "annotations": {"iam.gke.io/gcp-service-account": "reader@project"}}

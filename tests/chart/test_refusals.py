@@ -13,6 +13,7 @@ import pytest
         ({"image": {"tag": "latest"}}, "image.tag: latest cannot be rolled back to"),
         ({"image": {"tag": "latest-cuda"}}, "image.tag: latest cannot be rolled back to"),
         ({"service": {"nodePort": 30080}}, "service.nodePort: a Service of type ClusterIP has none"),
+        ({"service": {"port": 8001}, "config": {"grpc": True}}, "service.port: 8001 is the port for gRPC"),
         ({"ingress": {"enabled": True, "hosts": []}}, "ingress.hosts: an Ingress needs a host"),
         (
             {"modelVolume": {"existingClaim": "models", "source": {"emptyDir": {}}}},

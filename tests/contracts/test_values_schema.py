@@ -38,6 +38,7 @@ GOOD: list[dict[str, Any]] = [
     BLOCK | {"example": "some text"},
     BLOCK | {"startupSeconds": 1},
     BLOCK | {"docs": False, "logLevel": "debug", "logFormat": "json", "accessLog": False},
+    BLOCK | {"grpc": True},
     BLOCK | {"model": GCS | {"sha256": "0" * 64}},
     BLOCK | {"model": LOCAL | {"sha256": "f" * 64}},
     BLOCK | {"model": GCS | {"generation": 1}},

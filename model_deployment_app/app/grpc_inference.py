@@ -1,0 +1,75 @@
+"""The methods of the Open Inference Protocol over gRPC."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from ..dataplane import DataPlane
+from ..errors import ModelNotReady
+from ..protocols import _grpc as codec
+from ..protocols import _messages as messages
+from ..telemetry.exchange import Exchange
+from ..tensors import n_rows
+from .grpc_lane import Context, GrpcLane
+
+
+class GrpcInference:
+    """Answers for the models of one server.
+
+    Parameters
+    ----------
+    dataplane : DataPlane
+    is_ready : callable
+        Whether every model answers.
+    """
+
+    def __init__(self, dataplane: DataPlane, *, is_ready: Callable[[], bool]) -> None:
+        self._dataplane = dataplane
+        self._is_ready = is_ready
+
+    def handlers(self, lane: GrpcLane) -> dict[str, grpc.RpcMethodHandler]:
+        """The methods of the service, by path."""
+        answers = {
+            "ServerLive": self._server_live,
+            "ServerReady": self._server_ready,
+            "ModelReady": self._model_ready,
+            "ServerMetadata": self._server_metadata,
+            "ModelMetadata": self._model_metadata,
+            "ModelInfer": self._model_infer,
+        }
+        paths = {name: f"/{messages.SERVICE}/{name}" for name in answers}
+        return {
+            paths[name]: lane.unary(paths[name], messages.message(f"{name}Request"), answer)
+            for name, answer in answers.items()
+        }
+
+    async def _server_live(self, *_: Any) -> bytes:
+        return messages.ServerLiveResponse(live=True).SerializeToString()
+
+    async def _server_ready(self, *_: Any) -> bytes:
+        return messages.ServerReadyResponse(ready=self._is_ready()).SerializeToString()
+
+    async def _model_ready(self, request: Any, *_: Any) -> bytes:
+        try:
+            self._dataplane.revision(request.name, request.version or None)
+        except ModelNotReady:
+            return messages.ModelReadyResponse(ready=False).SerializeToString()
+        return messages.ModelReadyResponse(ready=True).SerializeToString()
+
+    async def _server_metadata(self, *_: Any) -> bytes:
+        return codec.server_metadata()
+
+    async def _model_metadata(self, request: Any, exchange: Exchange, _: Context) -> bytes:
+        revision = self._dataplane.revision(request.name, request.version or None)
+        exchange.model, exchange.version = revision.name, revision.version
+        return codec.model_metadata(revision)
+
+    async def _model_infer(self, request: Any, exchange: Exchange, context: Context) -> bytes:
+        revision = self._dataplane.revision(request.model_name, request.model_version or None)
+        exchange.model, exchange.version = revision.name, revision.version
+        call = codec.call(request, revision)
+        exchange.rows = n_rows(call.inputs)
+        reply = call.encode(await self._dataplane.predict(revision, call.inputs, call.outputs))
+        context.set_trailing_metadata((*context.trailing_metadata(), ("x-model-sha256", revision.sha256)))
+        return reply.body

@@ -1,0 +1,145 @@
+"""Carries gRPC calls as `HttpLane` carries requests: who asks, in which trace, one line and one count for each."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from ..errors import InvalidRequest, MethodNotAllowed, ServingError, quoted
+from ..protocols import _messages as messages
+from ..telemetry import trace
+from ..telemetry.exchange import Exchange, Recorder
+from .keys import Keys
+
+Context: TypeAlias = grpc.aio.ServicerContext
+Answer = Callable[[Any, Exchange, Context], Awaitable[bytes]]
+Follow = Callable[[Any], AsyncIterator[Message]]
+
+_PREDICTIONS = f"/{messages.SERVICE}/ModelInfer"
+
+#: What is asked every few seconds, and logged at debug.
+_PROBES = re.compile(
+    rf"/grpc\.health\.v1\.Health/.*|/{re.escape(messages.SERVICE)}/(ServerLive|ServerReady|ModelReady)"
+)
+
+#: What needs no key: probes, and what tells a client which calls there are.
+_OPEN = re.compile(rf"{_PROBES.pattern}|/grpc\.reflection\..*")
+
+#: Bytes of a message to a client. Three times as many go over the wire, where clients take headers of 8 KiB.
+_MAX_DETAILS_BYTES = 1000
+
+
+class GrpcLane:
+    """Makes the handlers of a gRPC server.
+
+    Messages are parsed here and not by grpc, which would answer INTERNAL for bytes that are none.
+
+    Parameters
+    ----------
+    keys : Keys
+    recorder : Recorder
+    """
+
+    def __init__(self, *, keys: Keys, recorder: Recorder) -> None:
+        self._keys = keys
+        self._recorder = recorder
+
+    def unary(self, path: str, request_type: type[Message], answer: Answer) -> grpc.RpcMethodHandler:
+        """Of a method with one answer: it gets the request, the `Exchange` and the call's context."""
+
+        async def call(body: bytes, context: Context) -> bytes:
+            async with self._exchange(path, context) as exchange:
+                return await answer(_parsed(request_type, body), exchange, context)
+
+        return grpc.unary_unary_rpc_method_handler(call)
+
+    def watch(self, path: str, request_type: type[Message], follow: Follow) -> grpc.RpcMethodHandler:
+        """Of a method with one request and many answers."""
+
+        async def call(body: bytes, context: Context) -> AsyncIterator[bytes]:
+            async with self._exchange(path, context):
+                async for reply in follow(_parsed(request_type, body)):
+                    yield reply.SerializeToString()
+
+        return grpc.unary_stream_rpc_method_handler(call)
+
+    def stream(self, path: str, request_type: type[Message], converse: Follow) -> grpc.RpcMethodHandler:
+        """Of a method with many requests and many answers."""
+
+        async def call(bodies: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
+            async with self._exchange(path, context):
+                requests = (_parsed(request_type, body) async for body in bodies)
+                async for reply in converse(requests):
+                    yield reply.SerializeToString()
+
+        return grpc.stream_stream_rpc_method_handler(call)
+
+    def unknown(self, path: str) -> grpc.RpcMethodHandler:
+        """Of a method that there is not."""
+
+        async def call(_: bytes, context: Context) -> None:
+            async with self._exchange(path, context):
+                raise MethodNotAllowed(f"no method is named {quoted(path)}: server reflection lists those that are")
+
+        return grpc.unary_unary_rpc_method_handler(call)
+
+    @asynccontextmanager
+    async def _exchange(self, path: str, context: Context) -> AsyncIterator[Exchange]:
+        """The one place where a call is admitted, recorded and, if need be, refused."""
+        metadata = dict(context.invocation_metadata() or ())
+        # gRPC is HTTP, and this is its method.
+        exchange = Exchange(trace.join(_text(metadata.get("traceparent"))), method="POST", path=path)
+        exchange.protocol = "grpc" if path == _PREDICTIONS else None
+        context.set_trailing_metadata((("traceparent", exchange.trace.traceparent),))
+        code, refusal = "CANCELLED", None
+        try:
+            with _private():
+                if not _OPEN.fullmatch(path):
+                    authorization, api_key = (_bytes(metadata.get(name)) for name in ("authorization", "x-api-key"))
+                    exchange.key_id = self._keys.admit(authorization, api_key, "predict")
+                yield exchange
+            code = "OK"
+        except ServingError as error:
+            exchange.failure = refusal = error
+            code = error.grpc_status
+        finally:
+            self._recorder.end(exchange, code=code, is_quiet=_PROBES.fullmatch(path) is not None)
+        if refusal is not None:
+            await _refuse(context, refusal, exchange)
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """What is no refusal of ours is for the log alone."""
+    try:
+        yield
+    except ServingError:
+        raise
+    except Exception as error:
+        raise ServingError("the server failed; its log has the reason") from error
+
+
+async def _refuse(context: Context, refusal: ServingError, exchange: Exchange) -> None:
+    trailing = [("traceparent", exchange.trace.traceparent)]
+    if refusal.retry_after_s is not None:
+        trailing.append(("retry-after", str(refusal.retry_after_s)))
+    details = str(refusal).encode(errors="replace")[:_MAX_DETAILS_BYTES].decode(errors="ignore")
+    await context.abort(grpc.StatusCode[refusal.grpc_status], details, tuple(trailing))
+
+
+def _parsed(request_type: type[Message], body: bytes) -> Any:
+    try:
+        return request_type.FromString(body)
+    except DecodeError as error:
+        raise InvalidRequest(f"the message is no {request_type.DESCRIPTOR.full_name}: it cannot be parsed") from error
+
+
+def _text(value: str | bytes | None) -> str | None:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,283 @@
+"""The gRPC server in one process with its client: who is let in, what is told, and how it ends."""
+
+import asyncio
+import threading
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import httpx2
+import joblib
+import numpy as np
+import pytest
+import uvloop
+from grpc_health.v1 import health_pb2
+from ports import free_port
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from model_deployment_app.app import create_app
+from model_deployment_app.app.keys import Keys
+from model_deployment_app.protocols import _messages as messages
+from model_deployment_app.settings import Settings
+
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
+
+entered, gate = threading.Event(), threading.Event()
+
+
+class Sum(RegressorMixin, BaseEstimator):
+    n_features_in_ = 2
+
+    def predict(self, table):
+        if (table == 13).any():
+            raise RuntimeError("secret words of the model")
+        if (table == 14).any():
+            entered.set()
+            assert gate.wait(30)
+        return np.asarray(table).sum(axis=1)
+
+
+class Client:
+    """Asks as a client would, without a stub."""
+
+    def __init__(self, channel, app, *, stop):
+        self._channel = channel
+        self._app = app
+        self.stop = stop
+
+    def call(self, method, request=b"", **metadata):
+        """A call that is under way."""
+        path = method if method.startswith("/") else f"/{messages.SERVICE}/{method}"
+        body = request if isinstance(request, bytes) else request.SerializeToString()
+        pairs = [(name.replace("_", "-"), value) for name, value in metadata.items()]
+        return self._channel.unary_unary(path)(body, metadata=pairs, timeout=30)
+
+    async def refusal(self, method, request=b"", **metadata):
+        """Status, message and trailing metadata of a call that fails."""
+        call = self.call(method, request, **metadata)
+        return (await call.code()).name, await call.details(), dict(await call.trailing_metadata())
+
+    async def health(self, service=""):
+        reply = await self.call(CHECK, health_pb2.HealthCheckRequest(service=service))
+        return health_pb2.HealthCheckResponse.FromString(reply)
+
+    def watch(self):
+        request = health_pb2.HealthCheckRequest().SerializeToString()
+        return self._channel.unary_stream(WATCH)(request, timeout=30)
+
+    async def get(self, path):
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(self._app), base_url="http://model") as http:
+            return await http.get(path)
+
+
+def infer(*row, **fields):
+    message = messages.ModelInferRequest(**{"model_name": "sum"} | fields)
+    message.inputs.add(name="x", datatype="FP64", shape=[1, len(row)]).contents.fp64_contents.extend(row)
+    return message
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """A server and its client, which may stop it."""
+
+    @asynccontextmanager
+    async def client(keys=None, file="model.joblib", is_ready=True):
+        joblib.dump(Sum(), tmp_path / "model.joblib")
+        model = {"method": "LOCAL", "path": str(tmp_path / file), "trustedTypes": [f"{__name__}.Sum"]}
+        settings = Settings(modelType="joblib", job="regression", model=model, name="sum", version="7", grpc=True)
+        refusals, port = [], free_port()
+        app = create_app(
+            settings, cache_dir=tmp_path, on_refusal=refusals.append, keys=keys, grpc_port=port, grpc_grace_s=20
+        )
+        async with AsyncExitStack() as running, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            await running.enter_async_context(app.router.lifespan_context(app))
+            client = Client(channel, app, stop=running.aclose)
+            while is_ready and (await client.health()).status != health_pb2.HealthCheckResponse.SERVING:
+                assert not refusals
+                await asyncio.sleep(0.005)
+            yield client
+
+    return client
+
+
+def test_it_answers_in_the_event_loop_of_uvicorn(serve):
+    async def ask():
+        assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
+        async with serve() as client:
+            return await client.call("ModelInfer", infer(1, 2))
+
+    reply = messages.ModelInferResponse.FromString(uvloop.run(ask()))
+
+    assert list(reply.outputs[0].contents.fp64_contents) == [3.0]
+
+
+def test_an_answer_is_told_with_trace_and_digest_and_counted(serve, capfd):
+    async def ask():
+        async with serve() as client:
+            call = client.call("ModelInfer", infer(1, 2), traceparent=f"00-{TRACE_ID}-00f067aa0ba902b7-01")
+            await call
+            return dict(await call.trailing_metadata()), (await client.get("/metrics")).text
+
+    trailing, metrics = asyncio.run(ask())
+
+    assert trailing["traceparent"].startswith(f"00-{TRACE_ID}-")
+    assert len(trailing["x-model-sha256"]) == 64
+    assert 'requests_total{code="OK",model="sum",protocol="grpc",version="7"} 1.0' in metrics
+    [line] = [line for line in capfd.readouterr().err.splitlines() if "ModelInfer" in line]
+    assert "protocol=grpc" in line
+    assert f"model=sum version=7 rows=1 code=OK key_id=- trace_id={TRACE_ID} latency_ms" in line
+
+
+def test_a_model_that_raises_keeps_its_words_to_the_log(serve, capfd):
+    async def ask():
+        async with serve() as client:
+            return await client.refusal("ModelInfer", infer(13, 1)), await client.call("ModelInfer", infer(1, 1))
+
+    (code, details, _), after = asyncio.run(ask())
+
+    assert (code, details) == ("INTERNAL", "the model raised an error; the server's log has it")
+    assert after
+    assert "secret words" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "code", "details"),
+    [
+        ("ModelInfer", infer(1, 2, model_name="tulip"), "NOT_FOUND", "no model is named 'tulip'; there is sum"),
+        ("ModelInfer", infer(1, 2, model_version="8"), "NOT_FOUND", "sum is not here in version '8', but in 7"),
+        ("ModelInfer", infer(1), "INVALID_ARGUMENT", "input 'x': expected shape (-1, 2), got (1, 1)"),
+        (
+            "ModelInfer",
+            b"\xff",
+            "INVALID_ARGUMENT",
+            "the message is no inference.ModelInferRequest: it cannot be parsed",
+        ),
+        ("ModelReady", messages.ModelReadyRequest(name="tulip"), "NOT_FOUND", "no model is named 'tulip'"),
+        ("ModelMetadata", messages.ModelMetadataRequest(name="tulip"), "NOT_FOUND", "no model is named 'tulip'"),
+        ("ModelStatistics", b"\xff", "UNIMPLEMENTED", "no method is named '/inference.GRPCInferenceService/ModelS"),
+        (CHECK, b"\xff", "INVALID_ARGUMENT", "the message is no grpc.health.v1.HealthCheckRequest"),
+        (CHECK, health_pb2.HealthCheckRequest(service="x"), "NOT_FOUND", "no service is named 'x'"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_by_status(serve, method, request_, code, details):
+    async def ask():
+        async with serve() as client:
+            return await client.refusal(method, request_)
+
+    status, message, trailing = asyncio.run(ask())
+
+    assert status == code
+    assert message.startswith(details)
+    assert "traceparent" in trailing
+
+
+def test_a_long_message_is_cut_to_what_clients_take(serve):
+    request = infer(1, 2, model_name="🎈" * 5000)
+    request.inputs[0].datatype = "é" * 50_000
+    names = [{"name": "🎈" * 80}] * 3
+
+    async def ask():
+        async with serve() as client:
+            return [
+                await client.refusal("ModelInfer", each)
+                for each in (request, infer(1, 2, outputs=names), infer(1, 2, outputs=names[:1] * 500))
+            ]
+
+    refusals = asyncio.run(ask())
+
+    assert [code for code, _, _ in refusals] == ["NOT_FOUND", "INVALID_ARGUMENT", "INVALID_ARGUMENT"]
+
+
+def test_a_model_that_is_not_there_yet_is_unavailable_and_told_when_to_come_again(serve):
+    async def ask():
+        # Nothing is loaded for now: the folder's name is no file.
+        async with serve(file="missing.joblib", is_ready=False) as client:
+            ready = await client.call("ModelReady", messages.ModelReadyRequest(name="sum"))
+            server = await client.call("ServerReady")
+            live = await client.call("ServerLive")
+            statuses = [(await client.health(service)).status for service in ("", messages.SERVICE)]
+            return ready, server, live, statuses, await client.refusal("ModelInfer", infer(1, 2))
+
+    ready, server, live, statuses, (code, _, trailing) = asyncio.run(ask())
+
+    assert not messages.ModelReadyResponse.FromString(ready).ready
+    assert not messages.ServerReadyResponse.FromString(server).ready
+    assert messages.ServerLiveResponse.FromString(live).live
+    assert statuses == [health_pb2.HealthCheckResponse.NOT_SERVING] * 2
+    assert code == "UNAVAILABLE"
+    assert trailing["retry-after"] == "5"
+
+
+def test_predictions_and_metadata_need_a_key_and_probes_none(serve):
+    keys = Keys({"API_KEYS": "first,second"})
+    asked = {
+        "ModelInfer": infer(1, 2),
+        "ModelMetadata": messages.ModelMetadataRequest(name="sum"),
+        "ServerMetadata": b"",
+    }
+
+    async def ask():
+        async with serve(keys) as client:
+            refused = [await client.refusal(method, asked[method]) for method in asked]
+            refused.append(await client.refusal("ModelInfer", infer(1, 2), x_api_key="third"))
+            refused.append(await client.refusal("Nothing"))
+            await client.call("ModelInfer", infer(1, 2), x_api_key="first")
+            await client.call("ModelInfer", infer(1, 2), authorization="Bearer second")
+            for method in ("ServerLive", "ServerReady"):
+                await client.call(method)
+            await client.call("ModelReady", messages.ModelReadyRequest(name="sum"))
+            return refused
+
+    refused = asyncio.run(ask())
+
+    assert {code for code, _, _ in refused} == {"UNAUTHENTICATED"}
+    assert refused[0][1] == "an API key is missing: send Authorization: Bearer KEY, or x-api-key: KEY"
+
+
+def test_a_client_that_gives_up_is_told_of_in_the_log(serve, capfd):
+    entered.clear()
+    gate.clear()
+
+    async def ask():
+        async with serve() as client:
+            under_way = client.call("ModelInfer", infer(14, 1))
+            await asyncio.to_thread(entered.wait, 30)
+            under_way.cancel()
+            # The model is busy for as long as it likes; the server is not.
+            await client.call("ServerLive")
+            while "code=CANCELLED" not in (log := capfd.readouterr().err):
+                await asyncio.sleep(0.005)
+            gate.set()
+            return log
+
+    log = asyncio.run(ask())
+
+    assert "protocol=grpc" in log
+    assert "Traceback" not in log
+
+
+def test_what_is_being_answered_when_it_stops_is_answered(serve):
+    entered.clear()
+    gate.clear()
+
+    async def ask():
+        async with serve() as client:
+            watched = client.watch()
+            statuses = [health_pb2.HealthCheckResponse.FromString(await watched.read()).status]
+            under_way = client.call("ModelInfer", infer(14, 1))
+            await asyncio.to_thread(entered.wait, 30)
+            stopping = asyncio.create_task(client.stop())
+            statuses.append(health_pb2.HealthCheckResponse.FromString(await watched.read()).status)
+            is_held_up = not stopping.done()
+            gate.set()
+            reply = messages.ModelInferResponse.FromString(await under_way)
+            await stopping
+            return statuses, is_held_up, reply, await watched.code(), await client.refusal("ServerLive")
+
+    statuses, is_held_up, reply, watch_code, (late_code, _, _) = asyncio.run(ask())
+
+    assert statuses == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+    assert is_held_up
+    assert list(reply.outputs[0].contents.fp64_contents) == [15.0]
+    assert watch_code == grpc.StatusCode.OK
+    assert late_code == "UNAVAILABLE"
