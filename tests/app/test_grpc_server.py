@@ -135,7 +135,7 @@ def test_a_model_that_raises_keeps_its_words_to_the_log(serve, capfd):
 
     (code, details, _), after = asyncio.run(ask())
 
-    assert (code, details) == ("INTERNAL", "the model raised an error; the server's log has it")
+    assert (code, details) == ("INTERNAL", "the model raised an error; the server's log has where")
     assert after
     assert "secret words" in capfd.readouterr().err
 
