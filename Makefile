@@ -70,6 +70,24 @@ lint: install-torch ## Check style, types, packaging, Dockerfiles and the charts
 	@$(MDA) lint
 	@$(if $(shell git tag --list 'v[0-9]*'),$(VENV)/bin/python scripts/version_check.py)
 
+##@ Benchmarks
+.PHONY: benchmark
+
+PEERS  = $(patsubst benchmarks/serving/requirements/%.txt,%,$(wildcard benchmarks/serving/requirements/*.txt))
+BENCH ?= --report docs
+
+benchmark: install-torch $(PEERS:%=.bench/venvs/%/.installed) ## Compare with other servers and write docs/PERFORMANCE.md (half an hour; wrk; two cores; [BENCH= options])
+	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 2; }
+	@PYTHONPATH=. .bench/venvs/naive/bin/python benchmarks/serving $(BENCH)
+
+# Each in an environment of its own: they disagree about versions. The models need the same scikit-learn and PyTorch everywhere.
+.bench/venvs/%/.installed: benchmarks/serving/requirements/%.txt
+	@echo "setting up $* in $(@D)" >&2
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install -qq $(TORCH_CPU_INDEX:%=--extra-index-url %) "torch==$(TORCH_VERSION)" --retries 0
+	@$(@D)/bin/python -m pip install -qq $$(grep -E '^(scikit-learn|joblib)==' scripts/constraints.txt) "torch==$(TORCH_VERSION)" -r $<
+	@touch $@
+
 ##@ Models
 .PHONY: new-model serve require-name require-model
 
