@@ -127,11 +127,7 @@ class PyTorchEstimator(BaseEstimator):
             is what the module answers for a class.
         """
         if _is_classifier(self):
-            probabilities = self.predict_proba(X)
-            if np.isnan(probabilities).any():
-                raise ValueError("the module answers NaN, of which no class is the most probable")
-            labels = np.arange(probabilities.shape[1]) if self.classes is None else np.asarray(self.classes)
-            return labels[probabilities.argmax(axis=1)]
+            return self.most_probable(self.predict_proba(X))
         answers = self._answers(X)
         return answers[:, 0] if answers.shape[1] == 1 else answers
 
@@ -161,6 +157,14 @@ class PyTorchEstimator(BaseEstimator):
                 f"{probabilities.shape[1]} classes"
             )
         return probabilities
+
+    @available_if(_is_classifier)
+    def most_probable(self, probabilities: np.ndarray) -> np.ndarray:
+        """What `predict` answers where `predict_proba` has answered *probabilities*: the module is not asked again."""
+        if np.isnan(probabilities).any():
+            raise ValueError("the module answers NaN, of which no class is the most probable")
+        labels = np.arange(probabilities.shape[1]) if self.classes is None else np.asarray(self.classes)
+        return labels[probabilities.argmax(axis=1)]
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy for classification, R² for regression."""

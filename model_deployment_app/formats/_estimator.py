@@ -1,7 +1,7 @@
 """From a fitted scikit-learn estimator to a `Predictor`."""
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,9 @@ from ._outputs import Outputs
 
 #: What estimators raise at values that they do not take. Anything else is the model's own failure.
 _REFUSALS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
+
+#: Module and name, not the class: whoever has no PyTorch cannot import it.
+_WRAPPER = ("model_deployment_app.model", "PyTorchEstimator")
 
 Job = Literal["classification", "regression"]
 Output = Literal["probabilities", "label"]
@@ -66,6 +69,7 @@ class EstimatorPredictor:
         self.job = self._job(job)
         self._gives_probabilities = self.job == "classification" and output != "label"
         self._check_probabilities()
+        self._most_probable = _most_probable(estimator)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about rows that are made up
             try:
@@ -110,10 +114,16 @@ class EstimatorPredictor:
         """As `predict`, but raises what the estimator raises."""
         table = self._table.build(inputs)
         answers: Tensors = {}
+        probabilities = None
         if any(name.startswith("probabilities") for name in outputs):
-            answers |= self._outputs.probabilities(self._estimator.predict_proba(table))
+            probabilities = self._estimator.predict_proba(table)
+            answers |= self._outputs.probabilities(probabilities)
         if self._outputs.label_name in outputs:
-            answers |= self._outputs.labels(self._estimator.predict(table))
+            if probabilities is None or self._most_probable is None:
+                labels = self._estimator.predict(table)
+            else:
+                labels = self._most_probable(probabilities)
+            answers |= self._outputs.labels(labels)
         rows = n_rows(inputs)
         for array in answers.values():
             if len(array) != rows:
@@ -170,6 +180,17 @@ class EstimatorPredictor:
         if self._gives_probabilities:
             probabilities = self._estimator.predict_proba(self._table.build(_copied(self._witness)))
         return _outputs.discover(labels, probabilities, getattr(self._estimator, "classes_", None), job=self.job)
+
+
+def _most_probable(estimator: Any) -> Callable[[Any], Any] | None:
+    """How a PyTorchEstimator makes labels of probabilities, which spares its module a second call; None for all others.
+
+    A class that inherits from it may have methods of its own: those are asked.
+    """
+    names = ("predict", "predict_proba", "most_probable")
+    kinds = {next((kind for kind in type(estimator).__mro__ if name in vars(kind)), object) for name in names}
+    is_ours = {(kind.__module__, kind.__name__) for kind in kinds} == {_WRAPPER}
+    return estimator.most_probable if is_ours and hasattr(estimator, "most_probable") else None
 
 
 def _copied(tensors: Tensors) -> Tensors:

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from model_deployment_app import plugins
 from model_deployment_app.errors import InvalidConfig
 from model_deployment_app.formats import _torch
+from model_deployment_app.formats._estimator import EstimatorPredictor
 from model_deployment_app.formats._unpickler import unpickle
 from model_deployment_app.model import PyTorchEstimator
 from model_deployment_app.tensors import ROWS
@@ -205,3 +206,35 @@ def test_images_are_served_without_classes_too(tmp_path):
 
     assert outputs["labels"].tolist() == outputs["probabilities"].argmax(axis=1).tolist()
     assert predictor.signature.classes == ()
+
+
+class Stubborn(PyTorchEstimator):
+    """Answers the first class, whatever is the most probable."""
+
+    def predict(self, X):  # noqa: N803
+        return np.zeros(len(X), dtype=int)
+
+
+def test_a_module_is_asked_once_for_probabilities_and_labels():
+    torch.manual_seed(0)
+    calls = []
+    module = torch.nn.Linear(4, 3)
+    module.register_forward_hook(lambda *_: calls.append(1))
+    estimator = PyTorchEstimator(module, n_features_in=4, classes=["a", "b", "c"])
+    predictor = EstimatorPredictor(estimator)
+    calls.clear()
+
+    answer = predictor.predict({"input-0": X}, ["probabilities", "labels"])
+
+    assert len(calls) == 1
+    assert_array_equal(answer["labels"], estimator.predict(X))
+    assert_array_equal(answer["probabilities"], estimator.predict_proba(X))
+
+
+def test_a_predict_of_its_own_is_asked():
+    predictor = EstimatorPredictor(Stubborn(torch.nn.Linear(4, 3), n_features_in=4))
+
+    answer = predictor.predict({"input-0": X}, ["probabilities", "labels"])
+
+    assert answer["probabilities"].argmax(axis=1).any()
+    assert not answer["labels"].any()
