@@ -1,5 +1,6 @@
 """Describes the predict lane in /openapi.json, since FastAPI never routes it."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,6 +53,8 @@ def _operation(endpoint: Endpoint, example: object | None) -> dict[str, Any]:
         }
         | {status: {"description": words} for status, words in _ERRORS.items()},
     }
-    if "{name}" in endpoint.path:
-        operation["parameters"] = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if placeholders := re.findall(r"{(\w+)}", endpoint.path):
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in placeholders
+        ]
     return operation

@@ -67,13 +67,14 @@ def decode_object(body: bytes) -> dict[str, Any]:
     try:
         message = _anything.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequest(_not_json(body, str(error))) from error
+        raise InvalidRequest(not_json(body, str(error))) from error
     if not isinstance(message, dict):
         raise InvalidRequest(f'expected an object such as {{"instances": [[…]]}}, got {kind(message)}')
     return message
 
 
-def _not_json(body: bytes, reason: str) -> str:
+def not_json(body: bytes, reason: str) -> str:
+    """Why a parser that gives *reason* has not taken *body*."""
     if not body:
         return "the body is empty"
     if "out of range" in reason:
