@@ -13,6 +13,10 @@ from ..repository import ModelRepository
 from ..telemetry.metrics import CONTENT_TYPE, Metrics
 
 
+#: What a client is told of an error that nobody foresaw.
+FAILED = ServingError("the server failed; its log has where")
+
+
 def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -> APIRouter:
     """``/livez``, ``/readyz``, ``/health`` and ``/metrics``, none of which ever needs a key; and the passport."""
     routes = APIRouter(tags=["health"])
@@ -97,10 +101,10 @@ async def refuse_path(_: Request, error: Exception) -> Response:
 
 async def refuse(request: Request, error: Exception) -> Response:
     """The answer of an error outside the predict routes."""
-    assert isinstance(error, ServingError)
     request.scope["exchange"].failure = error
-    headers = {name.decode(): value.decode() for name, value in error_headers(error)}
-    return Response(error_body(error), error.http_status, headers, media_type="application/json")
+    failure = error if isinstance(error, ServingError) else FAILED
+    headers = {name.decode(): value.decode() for name, value in error_headers(failure)}
+    return Response(error_body(failure), failure.http_status, headers, media_type="application/json")
 
 
 def error_body(failure: ServingError) -> bytes:

@@ -13,7 +13,7 @@ from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
 from ..tensors import n_rows
 from . import keys
 from .departure import unless_gone
-from .health import error_body, error_headers
+from .health import FAILED, error_body, error_headers
 from .keys import Keys
 from .routes import Route, Routes
 
@@ -27,9 +27,6 @@ _PROBED = ("200", "503")
 
 #: What needs no key: probes, and the pages that tell a browser how to send one.
 _OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs|/openapi\.json")
-
-#: What a client is told of an error that nobody foresaw.
-FAILED = ServingError("the server failed; its log has where")
 
 _ADMIN = re.compile(r"/v1/models/[^/]+/(load|unload)|/v2/repository(/.*)?")
 
@@ -65,23 +62,25 @@ class HttpLane:
         joined = trace.join(callers[0].decode("latin-1") if len(callers) == 1 else None)
         exchange = Exchange(joined, method=scope["method"], path=path)
         traceparent = (b"traceparent", exchange.trace.traceparent.encode())
-        code = CLIENT_GONE
+        code, is_answered = CLIENT_GONE, False
 
         async def send_traced(message: Message) -> None:
-            nonlocal code
+            nonlocal code, is_answered
             if message["type"] == "http.response.start":
                 code = str(int(message["status"]))
                 message["headers"] = [*message.get("headers", ()), traceparent]
             await send(message)
+            is_answered = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:
             await self._carry(path, headers, exchange, scope, receive, send_traced)
         except Exception as error:
             exchange.failure = error
-            if code != CLIENT_GONE:
+            if code == CLIENT_GONE:
+                await _answer(send_traced, FAILED.http_status, Reply(error_body(FAILED)))
+            elif not is_answered:
                 code = "500"
                 raise  # its answer has begun: all that is left is to break it off
-            await _answer(send_traced, FAILED.http_status, Reply(error_body(FAILED)))
         finally:
             is_quiet = code in _PROBED and _PROBES.fullmatch(path) is not None
             self._recorder.end(exchange, code=code, is_quiet=is_quiet)
