@@ -23,13 +23,10 @@ def message(name: str) -> Any:
     return message_factory.GetMessageClass(_pool.FindMessageTypeByName(f"{FILE.package}.{name}"))
 
 
-ServerLiveRequest = message("ServerLiveRequest")
 ServerLiveResponse = message("ServerLiveResponse")
-ServerReadyRequest = message("ServerReadyRequest")
 ServerReadyResponse = message("ServerReadyResponse")
 ModelReadyRequest = message("ModelReadyRequest")
 ModelReadyResponse = message("ModelReadyResponse")
-ServerMetadataRequest = message("ServerMetadataRequest")
 ServerMetadataResponse = message("ServerMetadataResponse")
 ModelMetadataRequest = message("ModelMetadataRequest")
 ModelMetadataResponse = message("ModelMetadataResponse")
