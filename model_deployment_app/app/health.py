@@ -12,7 +12,6 @@ from ..protocols import Headers
 from ..repository import ModelRepository
 from ..telemetry.metrics import CONTENT_TYPE, Metrics
 
-
 #: What a client is told of an error that nobody foresaw.
 FAILED = ServingError("the server failed; its log has where")
 
