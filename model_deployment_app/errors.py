@@ -7,6 +7,7 @@
     ├── PermissionDenied        403
     ├── ModelNotFound           404
     ├── MethodNotAllowed        405
+    ├── PayloadTooLarge         413
     ├── UnsupportedEncoding     415
     ├── InferenceError          500
     ├── ModelNotReady           503
@@ -104,6 +105,11 @@ class ModelNotFound(ServingError):
 class MethodNotAllowed(ServingError):
     http_status = HTTPStatus.METHOD_NOT_ALLOWED
     grpc_status = "UNIMPLEMENTED"
+
+
+class PayloadTooLarge(ServingError):
+    http_status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    grpc_status = "RESOURCE_EXHAUSTED"
 
 
 class UnsupportedEncoding(ServingError):

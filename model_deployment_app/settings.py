@@ -51,6 +51,7 @@ _TYPED = (
     "grpc",
     "hangSeconds",
     "inputSize",
+    "maxBodyBytes",
     "maxRows",
     "maxWaitMs",
     "queueBytes",

@@ -207,6 +207,7 @@ def test_the_environment_reaches_into_the_model(config, monkeypatch):
         ("MDA_BATCHING__MAX_ROWS", "64", "batching", "max_rows", 64),
         ("BATCH_TIMEOUT_MS", "5", "batching", "max_wait_ms", 5),
         ("BATCH_TIMEOUT_MS", "0.5", "batching", "max_wait_ms", 0.5),
+        ("MDA_LIMITS__MAX_BODY_BYTES", "9", "limits", "max_body_bytes", 9),
         ("MDA_LIMITS__QUEUE_ROWS", "9", "limits", "queue_rows", 9),
         ("MDA_LIMITS__QUEUE_BYTES", "9", "limits", "queue_bytes", 9),
         ("MDA_LIMITS__REQUEST_TIMEOUT_MS", "9", "limits", "request_timeout_ms", 9),

@@ -86,6 +86,7 @@ def create_app(
             is_ready=lambda: len(repository.ready()) == len(repository.names()),
             host=host,
             port=grpc_port,
+            max_message_bytes=settings.limits.max_body_bytes,
         )
 
     @asynccontextmanager
@@ -116,7 +117,14 @@ def create_app(
     app.add_exception_handler(ServingError, health.refuse)
     app.add_exception_handler(Exception, health.refuse)
     app.add_exception_handler(HTTPException, health.refuse_path)
-    lane = HttpLane(app.serve, routes=Routes(endpoints), dataplane=dataplane, keys=keys, recorder=recorder)
+    lane = HttpLane(
+        app.serve,
+        routes=Routes(endpoints),
+        dataplane=dataplane,
+        keys=keys,
+        recorder=recorder,
+        max_body_bytes=settings.limits.max_body_bytes,
+    )
     app.lane = PathPrefix(lane, prefix=root_path)
     openapi.describe(app, endpoints, example=settings.example)
     return app

@@ -21,15 +21,6 @@ from .keys import Keys
 
 logger = logging.getLogger(__name__)
 
-MAX_MESSAGE_BYTES = 64 * 2**20
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # Else a second server would share the port in silence, and take half of the calls.
-    ("grpc.so_reuseport", 0),
-)
-
 
 class GrpcServer:
     """Open Inference Protocol, health and reflection on one port.
@@ -43,6 +34,8 @@ class GrpcServer:
         Whether every model answers.
     host, port
         To listen on.
+    max_message_bytes : int
+        Of a request.
     """
 
     def __init__(
@@ -54,6 +47,7 @@ class GrpcServer:
         is_ready: Callable[[], bool],
         host: str,
         port: int,
+        max_message_bytes: int,
     ) -> None:
         lane = GrpcLane(keys=keys, recorder=recorder)
         self._health = GrpcHealth([messages.SERVICE], is_ready=is_ready)
@@ -66,6 +60,11 @@ class GrpcServer:
             },
         )
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._options = (
+            ("grpc.max_receive_message_length", max_message_bytes),
+            # Else a second server would share the port in silence, and take half of the calls.
+            ("grpc.so_reuseport", 0),
+        )
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -76,7 +75,7 @@ class GrpcServer:
         InvalidConfig
             If the port cannot be had.
         """
-        server = grpc.aio.server(handlers=[self._handlers], options=_OPTIONS)
+        server = grpc.aio.server(handlers=[self._handlers], options=self._options)
         try:
             server.add_insecure_port(self._address)
         except RuntimeError as error:

@@ -1,12 +1,21 @@
 """Carries HTTP requests: who asks, in which trace, one line and one count for each; predictions from bytes to bytes."""
 
+import asyncio
 import re
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..dataplane import DataPlane
-from ..errors import InferenceError, InvalidRequest, MethodNotAllowed, ServingError, UnsupportedEncoding
+from ..errors import (
+    InferenceError,
+    InvalidRequest,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    ServingError,
+    UnsupportedEncoding,
+    sized,
+)
 from ..protocols import Reply
 from ..telemetry import trace
 from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
@@ -28,6 +37,9 @@ _PROBED = ("200", "503")
 #: What needs no key: probes, and the pages that tell a browser how to send one.
 _OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs|/openapi\.json")
 
+#: Larger bodies are decoded on a thread, so that probes are answered in between.
+MAX_INLINE_BYTES = 262_144
+
 _ADMIN = re.compile(r"/v1/models/[^/]+/(load|unload)|/v2/repository(/.*)?")
 
 
@@ -42,14 +54,25 @@ class HttpLane:
     dataplane : DataPlane
     keys : Keys
     recorder : Recorder
+    max_body_bytes : int
     """
 
-    def __init__(self, app: ASGIApp, *, routes: Routes, dataplane: DataPlane, keys: Keys, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        routes: Routes,
+        dataplane: DataPlane,
+        keys: Keys,
+        recorder: Recorder,
+        max_body_bytes: int,
+    ) -> None:
         self._app = app
         self._routes = routes
         self._dataplane = dataplane
         self._keys = keys
         self._recorder = recorder
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -121,10 +144,13 @@ class HttpLane:
             timeout_s = _timeout_s(headers.get(b"x-request-timeout-ms"))
             revision = self._dataplane.revision(name, version)
             exchange.model, exchange.version = revision.name, revision.version
-            body = await _body(receive)
+            body = await self._body(headers, receive)
             if body is None:
                 return None
-            call = endpoint.decode(body, scope["headers"], revision)
+            if len(body) <= MAX_INLINE_BYTES:
+                call = endpoint.decode(body, scope["headers"], revision)
+            else:
+                call = await asyncio.to_thread(endpoint.decode, body, scope["headers"], revision)
             exchange.rows = n_rows(call.inputs)
             answer = self._dataplane.predict(revision, call.inputs, call.outputs, timeout_s=timeout_s)
             outputs = await unless_gone(receive, answer)
@@ -137,6 +163,24 @@ class HttpLane:
             raise InferenceError(str(FAILED)) from error
         return Reply(reply.body, reply.media_type, (*reply.headers, (b"x-model-sha256", revision.sha256.encode())))
 
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
+        """The whole request body; None if the client has gone."""
+        chunks: list[bytes] = []
+        # What is announced is refused before it has come; the HTTP parser has seen that it is a number.
+        count_bytes = int(headers.get(b"content-length", b"0"))
+        while count_bytes <= self._max_body_bytes:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunks.append(message.get("body", b""))
+            if not message.get("more_body"):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            count_bytes = max(count_bytes, sum(map(len, chunks)))
+        raise PayloadTooLarge(
+            f"the body is larger than {sized(self._max_body_bytes)}: send fewer rows at once, or raise "
+            "config.limits.maxBodyBytes"
+        )
+
 
 def _timeout_s(header: bytes | None) -> float | None:
     """How long the client waits, if it says so."""
@@ -145,18 +189,6 @@ def _timeout_s(header: bytes | None) -> float | None:
     if re.fullmatch(rb"[1-9][0-9]{0,8}", header) is None:
         raise InvalidRequest("x-request-timeout-ms: expected milliseconds, 1 to 999999999")
     return int(header) / 1000
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole request body; None if the client has gone."""
-    chunks = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(chunks)
 
 
 async def _answer(send: Send, status: HTTPStatus, reply: Reply) -> None:

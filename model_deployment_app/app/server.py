@@ -13,6 +13,7 @@ from ..errors import InvalidConfig, ServingError, printable
 from ..settings import Settings
 from ..telemetry.logs import LogFormat
 from . import create_app
+from .http_protocol import GuardedProtocol
 from .keys import Keys
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,9 @@ def run(
         host=host,
         grpc_port=grpc_port,
     )
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False, http=GuardedProtocol
+    )
     server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:

@@ -52,7 +52,8 @@ GOOD: list[dict[str, Any]] = [
     BLOCK | {"model": GCS | {"pickle": "restricted", "trustedTypes": ["their_package.Model", "a.b._C9"]}},
     BLOCK | {"batching": {}, "limits": {}},
     BLOCK | {"batching": {"maxRows": 1, "maxWaitMs": 0.5}},
-    BLOCK | {"limits": {"queueRows": 1, "queueBytes": 2**33, "requestTimeoutMs": 1, "hangSeconds": 1}},
+    BLOCK
+    | {"limits": {"maxBodyBytes": 1, "queueRows": 1, "queueBytes": 2**33, "requestTimeoutMs": 1, "hangSeconds": 1}},
 ]
 BAD: list[dict[str, Any]] = [
     {},
@@ -114,6 +115,7 @@ BAD: list[dict[str, Any]] = [
     BLOCK | {"batching": {"maxWaitMs": -1}},
     BLOCK | {"batching": {"size": 4}},
     BLOCK | {"batching": True},
+    BLOCK | {"limits": {"maxBodyBytes": 2**31}},
     BLOCK | {"limits": {"queueRows": 0}},
     BLOCK | {"limits": {"queueBytes": "1Gi"}},
     BLOCK | {"limits": {"requestTimeoutMs": 0}},

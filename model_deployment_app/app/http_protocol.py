@@ -1,0 +1,134 @@
+"""HTTP/1.1 as uvicorn speaks it, with an end to clients that are too slow, and to heads that are too large."""
+
+import asyncio
+from enum import Enum
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: From the first byte of a connection or a request, until its head is whole.
+HEAD_S = 10.0
+#: While a body is on its way, so often at least so many bytes must come: 2 kB/s.
+BODY_S = 30.0
+BODY_BYTES = 65_536
+
+#: Of the address and all headers of a request.
+MAX_HEAD_BYTES = 65_536
+MAX_HEADERS = 256
+
+#: Of a body that was refused before it had come, as much is read and thrown away: a client that is still sending would
+#: not see the answer to a connection that is closed under it.
+MAX_DISCARDED_BYTES = 256 * 2**20
+
+
+class _Awaited(Enum):
+    HEAD = "the head of a request"
+    BODY = "its body"
+
+
+class _HeadTooLarge(Exception):
+    """Stops the parser."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection.
+
+    No timer is started for a request that comes whole, as nearly all do.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._awaited: _Awaited | None = _Awaited.HEAD
+        self._timed: _Awaited | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._discarded_bytes = 0
+        self._is_head_too_large = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._awaited = None
+        self._watch()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._awaited = _Awaited.HEAD
+        self._head_bytes = 0
+        self._discarded_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._awaited = _Awaited.BODY
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self.cycle.response_complete:
+            self._discarded_bytes += len(body)
+            if self._discarded_bytes > MAX_DISCARDED_BYTES:
+                self.transport.close()
+                return
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._awaited = None
+
+    def send_400_response(self, msg: str) -> None:
+        if self._is_head_too_large:
+            self._refuse(b"431 Request Header Fields Too Large", b"the address and the headers are too large")
+        else:
+            super().send_400_response(msg)
+
+    def _count_head(self, count_bytes: int) -> None:
+        self._head_bytes += count_bytes
+        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) >= MAX_HEADERS:
+            self._is_head_too_large = True
+            raise _HeadTooLarge
+
+    def _watch(self) -> None:
+        """Time what is awaited, unless that is timed already."""
+        if self._awaited is self._timed:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timed = self._awaited
+        self._time()
+
+    def _time(self) -> None:
+        if self._timed is _Awaited.HEAD:
+            self._timer = self.loop.call_later(HEAD_S, self._refuse, b"408 Request Timeout", b"the request is too slow")
+        elif self._timed is _Awaited.BODY:
+            self._body_bytes = 0
+            self._timer = self.loop.call_later(BODY_S, self._see_progress)
+
+    def _see_progress(self) -> None:
+        # Reading is paused as long as the application does not take what has come.
+        if self._body_bytes >= BODY_BYTES or self.flow.read_paused:
+            self._time()
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: bytes, words: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        head = b"HTTP/1.1 %s\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (status, len(words)) + words)
+        self.transport.close()
