@@ -127,9 +127,7 @@ class Keys:
                 return
             keys = list(_entries(entry for entry, _ in states))
         except OSError as error:
-            if self._seen is not None:
-                logger.warning("the API keys in %s cannot be read, those read before hold: %s", self._folder, error)
-            self._seen = None
+            logger.warning("the API keys in %s cannot be read, those read before hold: %s", self._folder, error)
             return
         self._seen, self._mounted = seen, keys
         ids = ", ".join(f"{key.id} ({key.scope})" for key in keys) or "none, so nobody is let in"

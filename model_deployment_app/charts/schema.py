@@ -18,8 +18,6 @@ MAPPINGS: Schema = {"type": "array", "items": MAPPING}
 PATH: Schema = {"type": "string", "pattern": "^/"}
 QUANTITY: Schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?([kMGTPE]i?)?$"}
 QUANTITIES: Schema = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
-# Of an object that somebody else has made.
-NAME_OF_ANOTHER: Schema = {"type": "string", "pattern": "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", "maxLength": 253}
 # A Service's, and so a chart's, name.
 NAME: Schema = {"type": "string", "pattern": "^([a-z]([-a-z0-9]*[a-z0-9])?)?$"}
 
@@ -115,7 +113,6 @@ _KUBERNETES: dict[str, Schema] = {
             "tls": MAPPINGS,
         }
     ),
-    "auth": _section({"existingSecret": NAME_OF_ANOTHER, "allowAnonymous": FLAG}),
     "resources": _section({"requests": QUANTITIES, "limits": QUANTITIES}),
     "gpu": _section(
         {

@@ -1,4 +1,4 @@
-"""The options that several verbs share."""
+"""The options that the verbs of a cluster share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,3 @@ HelmArgs = Annotated[str, typer.Option(envvar="HELM_ARGS", help="More flags for 
 Charts = Annotated[Path, typer.Option(help="The folder of the charts.")]
 HelmBinary = Annotated[str, typer.Option("--helm", envvar="HELM", help="The helm to run.")]
 KubectlBinary = Annotated[str, typer.Option("--kubectl", envvar="KUBECTL", help="The kubectl to run.")]
-ApiKeysDir = Annotated[
-    Path | None,
-    typer.Option(envvar="API_KEYS_DIR", help="A mounted Secret whose every entry is an API key, beside API_KEYS."),
-]

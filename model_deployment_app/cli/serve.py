@@ -9,7 +9,6 @@ import typer
 
 from .. import settings
 from ..errors import ServingError
-from ._options import ApiKeysDir
 
 CACHE_DIR = Path("~/.cache/model-deployment-app")
 
@@ -30,7 +29,10 @@ def serve(
     cache_dir: Annotated[
         Path, typer.Option(envvar="MODEL_CACHE_DIR", help="Where downloaded artifacts are kept.")
     ] = CACHE_DIR,
-    api_keys_dir: ApiKeysDir = None,
+    api_keys_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="API_KEYS_DIR", help="A mounted Secret whose every entry is an API key, beside API_KEYS."),
+    ] = None,
     root_path: Annotated[
         str, typer.Option(envvar="ROOT_PATH", help="The path of the Ingress; routes are served with and without it.")
     ] = "",

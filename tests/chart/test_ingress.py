@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 
-KEYS = {"auth": {"existingSecret": "api-keys"}}
-
 
 def test_an_ingress_leads_its_paths_to_the_service(render: Callable[..., Any]) -> None:
     tls = [{"secretName": "tls-secret", "hosts": ["models.example.com"]}]
 
-    manifests = render({"ingress": {"enabled": True, "className": "nginx", "tls": tls}} | KEYS)
+    manifests = render({"ingress": {"enabled": True, "className": "nginx", "tls": tls}})
 
     ingress = manifests["Ingress"]["spec"]
     backend = {"service": {"name": manifests["Service"]["metadata"]["name"], "port": {"name": "http"}}}
@@ -31,7 +29,7 @@ def test_an_ingress_leads_its_paths_to_the_service(render: Callable[..., Any]) -
 def test_a_host_may_be_left_out(render: Callable[..., Any]) -> None:
     hosts = [{"paths": [{"path": "/a"}, {"path": "/b", "pathType": "Exact"}]}]
 
-    rules = render({"ingress": {"enabled": True, "hosts": hosts}} | KEYS)["Ingress"]["spec"]["rules"]
+    rules = render({"ingress": {"enabled": True, "hosts": hosts}})["Ingress"]["spec"]["rules"]
 
     assert [(path["path"], path["pathType"]) for path in rules[0]["http"]["paths"]] == [
         ("/a", "Prefix"),
@@ -48,7 +46,7 @@ def root_path(manifests: Any) -> str | None:
 def test_the_server_is_told_the_path_of_its_ingress(render: Callable[..., Any]) -> None:
     hosts = [{"paths": [{"path": "/team/iris/"}, {"path": "/other"}]}]
 
-    assert root_path(render({"ingress": {"enabled": True, "hosts": hosts}} | KEYS)) == "/team/iris"
+    assert root_path(render({"ingress": {"enabled": True, "hosts": hosts}})) == "/team/iris"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +58,7 @@ def test_the_server_is_told_the_path_of_its_ingress(render: Callable[..., Any]) 
     ],
 )
 def test_a_server_without_a_path_of_its_own_is_told_none(render: Callable[..., Any], ingress: dict[str, Any]) -> None:
-    assert root_path(render({"ingress": ingress} | KEYS)) is None
+    assert root_path(render({"ingress": ingress})) is None
 
 
 def test_an_image_may_be_pinned_by_its_digest(render: Callable[..., Any]) -> None:

@@ -30,7 +30,6 @@ FEATURES: dict[str, dict[str, Any]] = {
     "one gpu pod": {"gpu": {"enabled": True, "runtimeClassName": "nvidia"}},
     "several gpu pods": {"gpu": {"enabled": True, "count": 2}, "replicaCount": 3, "nodeSelector": {"disk": "ssd"}},
     "ingress with tls": {
-        "auth": {"existingSecret": "api-keys"},
         "ingress": {
             "enabled": True,
             "className": "nginx",

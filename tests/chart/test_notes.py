@@ -46,7 +46,7 @@ def test_the_notes_ask_for_a_prediction_with_the_example(notes: Callable[..., st
     [([], "http://models.example.com/iris"), ([{"secretName": "tls-secret"}], "https://models.example.com/iris")],
 )
 def test_the_notes_show_the_ingress(notes: Callable[..., str], tls: list[Any], url: str) -> None:
-    text = notes({"ingress": {"enabled": True, "tls": tls}, "auth": {"allowAnonymous": True}})
+    text = notes({"ingress": {"enabled": True, "tls": tls}})
 
     assert f" {url}\n" in text
 

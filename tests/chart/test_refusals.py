@@ -29,11 +29,6 @@ import pytest
             {"ingress": {"enabled": True, "hosts": [{"paths": [{"path": "/iris"}, {"path": "/v1/iris"}]}]}},
             "ingress.hosts: the server has routes of its own under /v1/iris",
         ),
-        ({"ingress": {"enabled": True}}, "ingress.enabled: whoever reaches the ingress could ask the model"),
-        (
-            {"ingress": {"enabled": True}, "extraEnv": [{"name": "KEYS", "value": "x"}]},
-            "name a Secret of API keys in auth.existingSecret, or set auth.allowAnonymous: true",
-        ),
         ({"podAnnotations": {"checksum/config": "x"}}, "podAnnotations: checksum/config is the chart's own"),
         ({"modelVolume": {"mountPath": "/tmp"}}, "modelVolume.mountPath: /tmp is mounted already"),
         (

@@ -24,8 +24,6 @@ CHANGES: dict[str, Any] = {
     "ingress.annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "16m"},
     "ingress.hosts": [{"host": "other.example.com", "paths": [{"path": "/other", "pathType": "Exact"}]}],
     "ingress.tls": [{"secretName": "tls-secret"}],
-    "auth.existingSecret": "api-keys",
-    "auth.allowAnonymous": True,
     "resources.requests": {"cpu": "2"},
     "resources.limits": {"memory": "3Gi"},
     "gpu.enabled": True,
@@ -71,15 +69,11 @@ CHANGES: dict[str, Any] = {
 }  # fmt: skip
 
 # What must be on before a key can matter.
-KEYS = {"auth.existingSecret": "api-keys"}
 NEEDS: dict[str, dict[str, Any]] = {
     "service.nodePort": {"service.type": "NodePort"},
     "serviceAccount.annotations": {"serviceAccount.create": True},
     "modelVolume.mountPath": {"modelVolume.existingClaim": "models"},
-    "auth.allowAnonymous": {"ingress.enabled": True},
-    **{key: {"ingress.enabled": True} | KEYS for key in CHANGES if key.startswith("ingress.")},
-    **{key: {"gpu.enabled": True} for key in CHANGES if key.startswith("gpu.")},
-}
+} | {key: {f"{key.partition('.')[0]}.enabled": True} for key in CHANGES if key.startswith(("ingress.", "gpu."))}
 
 
 def keys(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -109,10 +103,9 @@ def test_the_table_holds_every_key() -> None:
 
 
 @pytest.mark.parametrize("key", CHANGES)
-def test_a_key_matters(template: Callable[..., Any], key: str) -> None:
+def test_a_key_matters(render: Callable[..., Any], key: str) -> None:
     needs = {name: value for name, value in NEEDS.get(key, {}).items() if name != key}
 
-    before, after = template(nested(needs)), template(nested(needs | {key: CHANGES[key]}))
+    before, after = render(nested(needs)), render(nested(needs | {key: CHANGES[key]}))
 
-    assert after.returncode == 0, after.stderr
-    assert before.stdout != after.stdout
+    assert before != after

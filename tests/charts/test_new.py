@@ -81,7 +81,7 @@ def test_answers_are_written_into_the_values(tmp_path: Path) -> None:
 
     values = read(new(answers, template=TEMPLATE, into=tmp_path, no_input=True) / "values.yaml")
 
-    assert list(values)[:6] == ["replicaCount", "image", "service", "ingress", "auth", "config"]
+    assert list(values)[:5] == ["replicaCount", "image", "service", "ingress", "config"]
     assert values["replicaCount"] == 3
     assert values["image"]["repository"] == "localhost:5000/app"
     assert values["image"]["variant"] == "cuda"
