@@ -7,8 +7,8 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..dataplane import DataPlane
-from ..errors import InferenceError, MethodNotAllowed, ServingError, UnsupportedEncoding
-from ..protocols import Reply
+from ..errors import InferenceError, MethodNotAllowed, ServingError, Unauthenticated, UnsupportedEncoding
+from ..protocols import Headers, Reply
 from ..telemetry import trace
 from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
 from ..tensors import n_rows
@@ -82,7 +82,7 @@ class HttpLane:
         try:
             needed: keys.Scope = "admin" if _ADMIN.fullmatch(path) else "predict"
             if not _OPEN.fullmatch(path):
-                exchange.key_id = self._keys.admit(headers.get(b"authorization"), headers.get(b"x-api-key"), needed)
+                exchange.key_id = self._keys.admit(*_credentials(scope["headers"]), needed)
             if route is None:
                 await self._app({**scope, "exchange": exchange}, receive, send)
                 return
@@ -130,6 +130,15 @@ class HttpLane:
         except Exception as error:
             raise InferenceError("the server failed; its log has the reason") from error
         return Reply(reply.body, reply.media_type, (*reply.headers, (b"x-model-sha256", revision.sha256.encode())))
+
+
+def _credentials(headers: Headers) -> tuple[bytes | None, bytes | None]:
+    """What the two headers that may hold a key say."""
+    given = [(name, value) for name, value in headers if name in (b"authorization", b"x-api-key")]
+    found = dict(given)
+    if len(found) < len(given):
+        raise Unauthenticated("Authorization or x-api-key is given twice: send it once")
+    return found.get(b"authorization"), found.get(b"x-api-key")
 
 
 async def _body(receive: Receive) -> bytes | None:

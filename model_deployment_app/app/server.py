@@ -62,7 +62,10 @@ def run(
         keys=Keys(os.environ, keys_dir),
         root_path=root_path,
     )
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    # Without WebSockets, the request that asks for one is a request like any other: it needs a key.
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False, ws="none"
+    )
     server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:
