@@ -1,38 +1,15 @@
 import hashlib
 import logging
-import shutil
 import threading
 from itertools import count
 
 import pytest
+from mounted_secret import Secret
 
 from model_deployment_app.app.keys import REREAD_S, Keys
 from model_deployment_app.errors import InvalidConfig, PermissionDenied, Unauthenticated
 
 HOME = "the key of home"
-
-
-class Secret:
-    """A mounted Secret, which changes as the kubelet changes it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self._versions = count()
-        folder.mkdir()
-
-    def put(self, **entries):
-        link = self.folder / "..data"
-        before = link.resolve() if link.is_symlink() else None
-        version = self.folder / f"..2026_11_25_{next(self._versions)}"
-        version.mkdir()
-        for name, content in entries.items():
-            (version / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-            if not (self.folder / name).is_symlink():
-                (self.folder / name).symlink_to(f"..data/{name}")
-        (self.folder / "..data_tmp").symlink_to(version.name)
-        (self.folder / "..data_tmp").replace(link)
-        if before is not None:
-            shutil.rmtree(before)
 
 
 class Clock:
@@ -145,7 +122,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 
 
 def test_every_entry_of_a_secret_is_a_key_and_admin_is_in_its_name(secret):
-    secret.put(key1="one\r\n", key2="two, with a comma\n", **{"admin-key": " three ", ".hidden": "four"})
+    secret.put({"key1": "one\r\n", "key2": "two, with a comma\n", "admin-key": " three ", ".hidden": "four"})
 
     keys = Keys({"API_KEYS": "five"}, secret.folder)
 
@@ -154,7 +131,7 @@ def test_every_entry_of_a_secret_is_a_key_and_admin_is_in_its_name(secret):
 
 
 def test_an_entry_that_cannot_be_a_key_is_told_of(secret, caplog):
-    secret.put(empty="  \n", lines="one\ntwo", key="good")
+    secret.put({"empty": "  \n", "lines": "one\ntwo", "key": "good"})
 
     keys = Keys({}, secret.folder)
 
@@ -178,10 +155,10 @@ def test_a_plain_folder_holds_keys_too(tmp_path):
 
 
 def test_a_new_key_is_known_at_once(secret):
-    secret.put(key1="one")
+    secret.put({"key1": "one"})
     keys = Keys({}, secret.folder, now=Clock())
 
-    secret.put(key1="one", key2="two")
+    secret.put({"key1": "one", "key2": "two"})
 
     assert is_known(keys, "two")
     assert is_known(keys, "one")
@@ -189,10 +166,10 @@ def test_a_new_key_is_known_at_once(secret):
 
 def test_a_key_that_is_gone_is_refused_within_a_second(secret):
     clock = Clock()
-    secret.put(key1="one", key2="two")
+    secret.put({"key1": "one", "key2": "two"})
     keys = Keys({}, secret.folder, now=clock)
 
-    secret.put(key2="two")
+    secret.put({"key2": "two"})
     clock.seconds += REREAD_S
 
     assert not is_known(keys, "one")
@@ -201,10 +178,10 @@ def test_a_key_that_is_gone_is_refused_within_a_second(secret):
 
 def test_an_emptied_secret_lets_nobody_in(secret, caplog):
     caplog.set_level(logging.INFO)
-    secret.put(key1="one")
+    secret.put({"key1": "one"})
     keys = Keys({}, secret.folder)
 
-    secret.put()
+    secret.put({})
 
     assert not is_known(keys, "another")
     assert not is_known(keys, "one")
@@ -213,7 +190,7 @@ def test_an_emptied_secret_lets_nobody_in(secret, caplog):
 
 def test_while_the_folder_is_gone_the_old_keys_hold_and_one_line_says_so(secret, caplog):
     clock = Clock()
-    secret.put(key1="one")
+    secret.put({"key1": "one"})
     keys = Keys({}, secret.folder, now=clock)
     aside = secret.folder.rename(secret.folder.with_name("aside"))
 
@@ -223,7 +200,7 @@ def test_while_the_folder_is_gone_the_old_keys_hold_and_one_line_says_so(secret,
         assert not is_known(keys, "another")
     first = list(caplog.messages)
     aside.rename(secret.folder)
-    secret.put(key2="two")
+    secret.put({"key2": "two"})
 
     assert len(first) == 1
     assert "those read before hold: No such file" in first[0]
@@ -234,14 +211,14 @@ def test_while_the_folder_is_gone_the_old_keys_hold_and_one_line_says_so(secret,
 def test_the_keys_that_are_read_are_told_of_once_a_change_and_by_their_ids(secret, caplog):
     caplog.set_level(logging.INFO)
     clock = Clock()
-    secret.put(key1="one")
+    secret.put({"key1": "one"})
     keys = Keys({}, secret.folder, now=clock)
 
     for _ in range(3):
         clock.seconds += REREAD_S
         is_known(keys, "another")
-        secret.put(key1="one")
-    secret.put(admin="two")
+        secret.put({"key1": "one"})
+    secret.put({"admin": "two"})
     is_known(keys, "two")
 
     assert [line.partition("keys: ")[2] for line in caplog.messages] == [
@@ -251,7 +228,7 @@ def test_the_keys_that_are_read_are_told_of_once_a_change_and_by_their_ids(secre
 
 
 def test_guesses_do_not_read_the_entries_again(secret, monkeypatch):
-    secret.put(**{f"key{number}": f"key {number}" for number in range(5)})
+    secret.put({f"key{number}": f"key {number}" for number in range(5)})
     keys = Keys({}, secret.folder)
     monkeypatch.setattr("model_deployment_app.mounted.read", None)
 
@@ -259,7 +236,7 @@ def test_guesses_do_not_read_the_entries_again(secret, monkeypatch):
 
 
 def test_a_key_that_stays_is_known_whenever_its_secret_changes(secret):
-    secret.put(stays="one", changes="0")
+    secret.put({"stays": "one", "changes": "0"})
     keys = Keys({}, secret.folder, now=count(0.0, REREAD_S).__next__)
     ended = threading.Event()
     refused = []
@@ -273,7 +250,7 @@ def test_a_key_that_stays_is_known_whenever_its_secret_changes(secret):
     for thread in threads:
         thread.start()
     for number in range(300):
-        secret.put(stays="one", changes=str(number))
+        secret.put({"stays": "one", "changes": str(number)})
         assert is_known(keys, str(number))
     ended.set()
     for thread in threads:
