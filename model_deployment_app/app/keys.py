@@ -4,11 +4,12 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from .. import mounted
 from ..errors import InvalidConfig, PermissionDenied, Unauthenticated
 from ..telemetry.metrics import NONE
 
@@ -18,6 +19,9 @@ Scope = Literal["predict", "admin"]
 
 #: The kubelet takes a minute to bring a changed Secret; a revoked key ends this much later.
 REREAD_S = 1.0
+
+#: More than any client sends; hashing a megabyte for everybody who asks would be a gift to them.
+_MAX_BYTES = 8192
 
 _HOW = "send Authorization: Bearer KEY, or x-api-key: KEY"
 
@@ -32,6 +36,14 @@ class _Key:
         return self.digest.hex()[:8]
 
 
+@dataclass(frozen=True, slots=True)
+class _Mounted:
+    version: str | None = None
+    keys: Sequence[_Key] = ()
+    #: Entries that no request can come with, and why.
+    unusable: Sequence[str] = ()
+
+
 class Keys:
     """The keys of one server; with neither an environment's nor a folder's, everybody may predict.
 
@@ -42,26 +54,41 @@ class Keys:
     folder : Path or None
         A mounted Secret: every entry is a key, for administration if its name begins with ``admin``. Read again when
         it changes. As long as it cannot be read, the keys that were last read hold.
+    now : callable
+        Seconds.
 
     Raises
     ------
     InvalidConfig
-        If a variable is set but holds no key, or *folder* is not there.
+        If a variable is set but holds no key, or *folder* cannot be read.
     """
 
-    def __init__(self, environment: Mapping[str, str], folder: Path | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], folder: Path | None = None, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._fixed = [
             *_listed("API_KEYS", environment, "predict"),
             *_listed("ADMIN_API_KEYS", environment, "admin"),
         ]
         self._folder = folder
-        self._mounted: list[_Key] = []
-        self._seen: object = None
-        self._read_at = 0.0
+        self._now = now
+        self._read_at = now()
+        # One attribute, set at once: several threads may ask.
+        self._mounted = _Mounted()
+        self._trouble: str | None = None
+        if self._fixed:
+            logger.info("API keys in the environment: %s", _told(self._fixed))
         if folder is not None:
-            if not folder.is_dir():
-                raise InvalidConfig(f"{folder}: no such folder, API_KEYS_DIR names the mounted Secret of API keys")
-            self._reread()
+            try:
+                self._mounted = _read(folder)
+            except OSError as error:
+                raise InvalidConfig(
+                    f"{folder}: the API keys in this folder cannot be read: {error.strerror}; "
+                    "give --api-keys-dir or API_KEYS_DIR the folder of the mounted Secret"
+                ) from error
+            self._tell()
+        if not self.are_asked_for:
+            logger.info("no API keys are set: everybody may predict")
 
     @property
     def are_asked_for(self) -> bool:
@@ -74,7 +101,8 @@ class Keys:
         Parameters
         ----------
         authorization, api_key : bytes or None
-            The values of these two headers.
+            The values of these two headers. The first is looked at if there is nothing in the second: what stands
+            before the server may have uses of its own for it.
         scope : {"predict", "admin"}
             What is asked for; a key for administration may predict, too.
 
@@ -91,70 +119,85 @@ class Keys:
                     "no key is configured for administration: set ADMIN_API_KEYS, or auth in the chart"
                 )
             return NONE
-        presented = api_key if api_key is not None else _bearer(authorization)
-        if presented is None:
+        presented = (api_key or b"").strip() or _bearer(authorization or b"")
+        if not presented:
             raise Unauthenticated(f"an API key is missing: {_HOW}")
-        digest = hashlib.sha256(presented.strip()).digest()
-        if time.monotonic() - self._read_at >= REREAD_S:
-            self._reread()
-        found = self._find(digest)
-        if found is None:
-            # It may be newer than what was read.
-            self._reread()
-            found = self._find(digest)
+        found = self._find(presented) if len(presented) <= _MAX_BYTES else None
         if found is None:
             raise Unauthenticated(f"the API key is not known: {_HOW}")
         if scope == "admin" and found.scope != "admin":
             raise PermissionDenied(f"the API key {found.id} is for predictions, not for administration")
         return found.id
 
-    def _find(self, digest: bytes) -> _Key | None:
+    def _find(self, presented: bytes) -> _Key | None:
+        digest = hashlib.sha256(presented).digest()
+        is_stale = self._now() - self._read_at >= REREAD_S
+        found = self._match(digest, self._reread() if is_stale else self._mounted)
+        # It may be newer than what was read.
+        return self._match(digest, self._reread()) if found is None and not is_stale else found
+
+    def _match(self, digest: bytes, current: _Mounted) -> _Key | None:
         # All of them: the time taken tells nothing.
-        matches = [key for key in (*self._fixed, *self._mounted) if hmac.compare_digest(key.digest, digest)]
+        matches = [key for key in (*self._fixed, *current.keys) if hmac.compare_digest(key.digest, digest)]
         return max(matches, key=lambda key: key.scope == "admin", default=None)
 
-    def _reread(self) -> None:
-        self._read_at = time.monotonic()
+    def _reread(self) -> _Mounted:
+        before, self._read_at = self._mounted, self._now()
         if self._folder is None:
-            return
+            return before
+        # Cheap: whoever guesses keys makes it happen for every guess.
+        if before.version is not None and mounted.version(self._folder) == before.version:
+            return before
         try:
-            # Kubernetes swaps the link ..data: through it, all entries are of one moment.
-            current = self._folder / "..data"
-            entries = sorted((current if current.exists() else self._folder).resolve().iterdir())
-            states = [(entry, entry.stat()) for entry in entries if not entry.name.startswith(".")]
-            seen = [(entry, state.st_ino, state.st_mtime_ns, state.st_size) for entry, state in states]
-            if seen == self._seen:
-                return
-            keys = list(_entries(entry for entry, _ in states))
+            current = _read(self._folder)
         except OSError as error:
-            logger.warning("the API keys in %s cannot be read, those read before hold: %s", self._folder, error)
-            return
-        self._seen, self._mounted = seen, keys
-        ids = ", ".join(f"{key.id} ({key.scope})" for key in keys) or "none, so nobody is let in"
-        logger.info("API keys in %s: %s", self._folder, ids)
+            if self._trouble != (trouble := str(error.strerror)):
+                self._trouble = trouble
+                logger.warning("the API keys in %s cannot be read, those read before hold: %s", self._folder, trouble)
+            return before
+        self._mounted, self._trouble = current, None
+        if (current.keys, current.unusable) != (before.keys, before.unusable):
+            self._tell()
+        return current
+
+    def _tell(self) -> None:
+        logger.info("API keys in %s: %s", self._folder, _told(self._mounted.keys))
+        for line in self._mounted.unusable:
+            logger.warning("%s/%s", self._folder, line)
 
 
-def _bearer(authorization: bytes | None) -> bytes | None:
-    scheme, _, key = (authorization or b"").partition(b" ")
-    return key if scheme.lower() == b"bearer" and key.strip() else None
+def _bearer(authorization: bytes) -> bytes:
+    scheme, key = [*authorization.split(maxsplit=1), b"", b""][:2]
+    return key.strip() if scheme.lower() == b"bearer" else b""
 
 
 def _listed(variable: str, environment: Mapping[str, str], scope: Scope) -> Iterator[_Key]:
-    text = environment.get(variable, "")
-    keys = [key.strip() for key in text.split(",") if key.strip()]
-    if text and not keys:
-        raise InvalidConfig(f"{variable}: expected keys, separated by commas, got none")
+    if (text := environment.get(variable)) is None:
+        return
+    keys = [key.strip() for key in text.encode(errors="surrogateescape").split(b",") if key.strip()]
+    if not keys:
+        raise InvalidConfig(f"{variable}: expected keys, separated by commas, got none; without it, none is asked for")
     for key in keys:
-        yield _key(key.encode(errors="surrogateescape"), scope)
+        yield _key(key, scope)
 
 
-def _entries(files: Iterable[Path]) -> Iterator[_Key]:
-    for file in files:
-        if content := file.read_bytes().strip():
-            yield _key(content, "admin" if file.name.startswith("admin") else "predict")
+def _read(folder: Path) -> _Mounted:
+    entries = mounted.read(folder)
+    keys, unusable = [], []
+    for name, content in entries.contents.items():
+        key = content.strip()
+        if not key:
+            unusable.append(f"{name} is empty, and no API key")
+        elif len(key) > _MAX_BYTES or set(key) & set(b"\r\n\0"):
+            unusable.append(f"{name} is no API key: expected one line of at most {_MAX_BYTES} bytes")
         else:
-            logger.warning("%s is empty, and no API key", file)
+            keys.append(_key(key, "admin" if name.startswith("admin") else "predict"))
+    return _Mounted(entries.version, keys, unusable)
 
 
 def _key(key: bytes, scope: Scope) -> _Key:
     return _Key(hashlib.sha256(key).digest(), scope)
+
+
+def _told(keys: Sequence[_Key]) -> str:
+    return ", ".join(f"{key.id} ({key.scope})" for key in keys) or "none, so nobody is let in"

@@ -13,10 +13,11 @@ from ..errors import (
     MethodNotAllowed,
     PayloadTooLarge,
     ServingError,
+    Unauthenticated,
     UnsupportedEncoding,
     sized,
 )
-from ..protocols import Reply
+from ..protocols import Headers, Reply
 from ..telemetry import trace
 from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
 from ..tensors import n_rows
@@ -117,7 +118,7 @@ class HttpLane:
         try:
             needed: keys.Scope = "admin" if _ADMIN.fullmatch(path) else "predict"
             if not _OPEN.fullmatch(path):
-                exchange.key_id = self._keys.admit(headers.get(b"authorization"), headers.get(b"x-api-key"), needed)
+                exchange.key_id = self._keys.admit(*_credentials(scope["headers"]), needed)
             if route is None:
                 await self._app({**scope, "exchange": exchange}, receive, send)
                 return
@@ -180,6 +181,15 @@ class HttpLane:
             f"the body is larger than {sized(self._max_body_bytes)}: send fewer rows at once, or raise "
             "config.limits.maxBodyBytes"
         )
+
+
+def _credentials(headers: Headers) -> tuple[bytes | None, bytes | None]:
+    """What the two headers that may hold a key say."""
+    given = [(name, value) for name, value in headers if name in (b"authorization", b"x-api-key")]
+    found = dict(given)
+    if len(found) < len(given):
+        raise Unauthenticated("Authorization or x-api-key is given twice: send it once")
+    return found.get(b"authorization"), found.get(b"x-api-key")
 
 
 def _timeout_s(header: bytes | None) -> float | None:

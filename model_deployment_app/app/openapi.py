@@ -11,6 +11,7 @@ from ..protocols import Endpoint
 
 _ERRORS = {
     "400": "The body is not the JSON that was expected",
+    "401": "No API key, or one that is not known",
     "404": "No model of that name",
     "415": "The body is compressed",
     "422": "A value does not fit the model: the message names row and column",

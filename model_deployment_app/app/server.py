@@ -68,7 +68,15 @@ def run(
         grpc_port=grpc_port,
     )
     config = uvicorn.Config(
-        app, host=host, port=port, log_config=None, access_log=False, server_header=False, http=GuardedProtocol
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http=GuardedProtocol,
+        # Without WebSockets, the request that asks for one is a request like any other: it needs a key.
+        ws="none",
     )
     server = uvicorn.Server(config)
 

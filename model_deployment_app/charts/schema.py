@@ -113,6 +113,12 @@ _KUBERNETES: dict[str, Schema] = {
             "tls": MAPPINGS,
         }
     ),
+    "auth": _section(
+        {
+            "existingSecret": {"type": "string", "pattern": "^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?)?$"},
+            "allowAnonymous": FLAG,
+        }
+    ),
     "resources": _section({"requests": QUANTITIES, "limits": QUANTITIES}),
     "gpu": _section(
         {

@@ -1,6 +1,8 @@
 """``mda smoke``: one look at a running server, from outside; what ``helm test`` runs in the cluster."""
 
 import json
+import os
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,8 +11,8 @@ from urllib.request import Request, urlopen
 
 import typer
 
-from .. import settings
-from ..errors import InferenceError, ModelNotReady, WrongAnswers
+from .. import mounted, settings
+from ..errors import InferenceError, InvalidConfig, ModelNotReady, WrongAnswers
 
 TIMEOUT_S = 10
 
@@ -21,9 +23,14 @@ def smoke(
         typer.Option(envvar="MODEL_CONFIG_FILE", help="The values.yaml or config that the server runs with."),
     ],
     url: Annotated[str, typer.Option(help="Address of the server.")] = "http://127.0.0.1:8000",
+    api_keys_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="API_KEYS_DIR", help="The server's folder of API keys, one of which is sent; or API_KEYS."),
+    ] = None,
 ) -> None:
     """Check that a server is ready, serves the model of a config, and answers what its passport says."""
     chosen = settings.read(config)
+    key = _key(os.environ, api_keys_dir)
     _get(f"{url}/readyz")
     health = _get(f"{url}/health")
     if chosen.name not in health["models_loaded"]:
@@ -34,22 +41,35 @@ def smoke(
     print(f"{url} is ready and serves {chosen.name} ({model['sha256']})")
     address = f"{url}/v1/models/{chosen.name}"
     if model["verified"]:
-        _ask_golden(address, is_label=chosen.output == "label")
+        _ask_golden(address, key, is_label=chosen.output == "label")
     elif chosen.example is not None:
-        [prediction] = _ask(address, [chosen.example])
+        [prediction] = _ask(address, key, [chosen.example])
         print(f"config.example -> {json.dumps(prediction)}")
     else:
         print("no passport, and config.example is not set: no prediction was asked for")
 
 
-def _ask_golden(address: str, *, is_label: bool) -> None:
+def _key(environment: Mapping[str, str], folder: Path | None) -> bytes | None:
+    """A key that the server knows: for predictions, if there is one."""
+    names = ("API_KEYS", "ADMIN_API_KEYS")
+    keys = [key for name in names for key in environment.get(name, "").encode(errors="surrogateescape").split(b",")]
+    if folder is not None:
+        try:
+            contents = mounted.read(folder).contents
+        except OSError as error:
+            raise InvalidConfig(f"{folder}: the API keys in this folder cannot be read: {error.strerror}") from error
+        keys = [contents[name] for name in sorted(contents, key=lambda name: name.startswith("admin"))] + keys
+    return next((key for key in map(bytes.strip, keys) if key and not set(key) & set(b"\r\n\0")), None)
+
+
+def _ask_golden(address: str, key: bytes | None, *, is_label: bool) -> None:
     """The rows of the passport, which the server's pod was asked before it was ready, by the way that clients take."""
     import numpy as np
 
     from ..passport import Passport
 
-    golden = Passport.model_validate(_get(f"{address}/passport")).golden
-    predictions = _ask(address, golden.instances)
+    golden = Passport.model_validate(_get(f"{address}/passport", key)).golden
+    predictions = _ask(address, key, golden.instances)
     # V1 answers probabilities, or what else there is; with several outputs, the list of them.
     names = ["labels"] if is_label else [name for name in golden.outputs if name != "labels"]
     names = names or list(golden.outputs)
@@ -64,17 +84,20 @@ def _ask_golden(address: str, *, is_label: bool) -> None:
     print(f"{len(golden.instances)} row(s) of its passport -> the answers that were recorded")
 
 
-def _ask(address: str, instances: list[Any]) -> list[Any]:
-    answer = _get(f"{address}:predict", json.dumps({"instances": instances}).encode())
+def _ask(address: str, key: bytes | None, instances: list[Any]) -> list[Any]:
+    answer = _get(f"{address}:predict", key, json.dumps({"instances": instances}).encode())
     predictions: list[Any] = answer["predictions"]
     if len(predictions) != len(instances):
         raise InferenceError(f"{address} gave {len(predictions)} predictions for {len(instances)} instance(s)")
     return predictions
 
 
-def _get(url: str, body: bytes | None = None) -> Any:
+def _get(url: str, key: bytes | None = None, body: bytes | None = None) -> Any:
     try:
         request = Request(url, data=body, headers={"Content-Type": "application/json"})
+        if key is not None:
+            # Not by redirects: the key is for this address.
+            request.add_unredirected_header("X-Api-Key", key.decode("latin-1"))
         with urlopen(request, timeout=TIMEOUT_S) as response:
             return json.load(response)
     except HTTPError as error:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+AUTH = {"existingSecret": "api-keys"}
+
 
 def test_an_ingress_leads_its_paths_to_the_service(render: Callable[..., Any]) -> None:
     tls = [{"secretName": "tls-secret", "hosts": ["models.example.com"]}]
 
-    manifests = render({"ingress": {"enabled": True, "className": "nginx", "tls": tls}})
+    manifests = render({"ingress": {"enabled": True, "className": "nginx", "tls": tls}, "auth": AUTH})
 
     ingress = manifests["Ingress"]["spec"]
     backend = {"service": {"name": manifests["Service"]["metadata"]["name"], "port": {"name": "http"}}}
@@ -29,7 +31,7 @@ def test_an_ingress_leads_its_paths_to_the_service(render: Callable[..., Any]) -
 def test_a_host_may_be_left_out(render: Callable[..., Any]) -> None:
     hosts = [{"paths": [{"path": "/a"}, {"path": "/b", "pathType": "Exact"}]}]
 
-    rules = render({"ingress": {"enabled": True, "hosts": hosts}})["Ingress"]["spec"]["rules"]
+    rules = render({"ingress": {"enabled": True, "hosts": hosts}, "auth": AUTH})["Ingress"]["spec"]["rules"]
 
     assert [(path["path"], path["pathType"]) for path in rules[0]["http"]["paths"]] == [
         ("/a", "Prefix"),
@@ -46,7 +48,7 @@ def root_path(manifests: Any) -> str | None:
 def test_the_server_is_told_the_path_of_its_ingress(render: Callable[..., Any]) -> None:
     hosts = [{"paths": [{"path": "/team/iris/"}, {"path": "/other"}]}]
 
-    assert root_path(render({"ingress": {"enabled": True, "hosts": hosts}})) == "/team/iris"
+    assert root_path(render({"ingress": {"enabled": True, "hosts": hosts}, "auth": AUTH})) == "/team/iris"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_the_server_is_told_the_path_of_its_ingress(render: Callable[..., Any]) 
     ],
 )
 def test_a_server_without_a_path_of_its_own_is_told_none(render: Callable[..., Any], ingress: dict[str, Any]) -> None:
-    assert root_path(render({"ingress": ingress})) is None
+    assert root_path(render({"ingress": ingress, "auth": AUTH})) is None
 
 
 def test_an_image_may_be_pinned_by_its_digest(render: Callable[..., Any]) -> None:

@@ -35,7 +35,8 @@ FEATURES: dict[str, dict[str, Any]] = {
             "className": "nginx",
             "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "16m"},
             "tls": [{"secretName": "tls-secret", "hosts": ["models.example.com"]}],
-        }
+        },
+        "auth": {"existingSecret": "api-keys"},
     },
     "grpc": {"config": {"grpc": True}},
     "node port": {"service": {"type": "NodePort", "nodePort": 30080}},

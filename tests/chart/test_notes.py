@@ -41,12 +41,23 @@ def test_the_notes_ask_for_a_prediction_with_the_example(notes: Callable[..., st
     assert curl[-1] == '{"instances":[[5.1,1000000,"it\'s"]]}'
 
 
+def test_the_notes_send_a_key_where_one_is_asked_for(notes: Callable[..., str]) -> None:
+    text = notes({"auth": {"existingSecret": "api-keys"}}, example="[1, 2]")
+
+    key, curl = text.partition("  KEY=")[2].splitlines()[:2]
+    assert key == (
+        "$(kubectl --namespace default get secret api-keys --output jsonpath='{.data.key1}' | base64 --decode)"
+    )
+    assert '--header "Authorization: Bearer $KEY"' in curl
+    assert shlex.split(curl)[-1] == '{"instances":[[1,2]]}'
+
+
 @pytest.mark.parametrize(
     ("tls", "url"),
     [([], "http://models.example.com/iris"), ([{"secretName": "tls-secret"}], "https://models.example.com/iris")],
 )
 def test_the_notes_show_the_ingress(notes: Callable[..., str], tls: list[Any], url: str) -> None:
-    text = notes({"ingress": {"enabled": True, "tls": tls}})
+    text = notes({"ingress": {"enabled": True, "tls": tls}, "auth": {"allowAnonymous": True}})
 
     assert f" {url}\n" in text
 

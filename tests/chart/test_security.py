@@ -29,8 +29,13 @@ def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["Deployment", "Pod"])
 @pytest.mark.parametrize(
     "values",
-    [{}, {"gpu": {"enabled": True}}, {"modelVolume": {"existingClaim": "models"}}],
-    ids=["cpu", "gpu", "claim"],
+    [
+        {},
+        {"gpu": {"enabled": True}},
+        {"modelVolume": {"existingClaim": "models"}},
+        {"auth": {"existingSecret": "api-keys"}},
+    ],
+    ids=["cpu", "gpu", "claim", "keys"],
 )
 def test_a_pod_is_restricted(render: Callable[..., Any], values: dict[str, Any], kind: str) -> None:
     pod = pod_of(render(values)[kind])

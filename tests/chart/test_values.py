@@ -24,6 +24,8 @@ CHANGES: dict[str, Any] = {
     "ingress.annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "16m"},
     "ingress.hosts": [{"host": "other.example.com", "paths": [{"path": "/other", "pathType": "Exact"}]}],
     "ingress.tls": [{"secretName": "tls-secret"}],
+    "auth.existingSecret": "api-keys",
+    "auth.allowAnonymous": True,
     "resources.requests": {"cpu": "2"},
     "resources.limits": {"memory": "3Gi"},
     "gpu.enabled": True,
@@ -73,7 +75,14 @@ NEEDS: dict[str, dict[str, Any]] = {
     "service.nodePort": {"service.type": "NodePort"},
     "serviceAccount.annotations": {"serviceAccount.create": True},
     "modelVolume.mountPath": {"modelVolume.existingClaim": "models"},
-} | {key: {f"{key.partition('.')[0]}.enabled": True} for key in CHANGES if key.startswith(("ingress.", "gpu."))}
+    "auth.allowAnonymous": {"ingress.enabled": True},
+    **{key: {"gpu.enabled": True} for key in CHANGES if key.startswith("gpu.")},
+    **{
+        key: {"ingress.enabled": True, "auth.existingSecret": "api-keys"}
+        for key in CHANGES
+        if key.startswith("ingress.")
+    },
+}
 
 
 def keys(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -103,9 +112,10 @@ def test_the_table_holds_every_key() -> None:
 
 
 @pytest.mark.parametrize("key", CHANGES)
-def test_a_key_matters(render: Callable[..., Any], key: str) -> None:
+def test_a_key_matters(template: Callable[..., Any], key: str) -> None:
     needs = {name: value for name, value in NEEDS.get(key, {}).items() if name != key}
 
-    before, after = render(nested(needs)), render(nested(needs | {key: CHANGES[key]}))
+    before, after = template(nested(needs)), template(nested(needs | {key: CHANGES[key]}))
 
-    assert before != after
+    assert after.returncode == 0, after.stderr
+    assert before.stdout != after.stdout

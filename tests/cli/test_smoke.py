@@ -3,9 +3,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from mounted_secret import Secret
 
 from model_deployment_app.cli.smoke import smoke
-from model_deployment_app.errors import InferenceError, ModelNotReady, WrongAnswers
+from model_deployment_app.errors import InferenceError, InvalidConfig, ModelNotReady, WrongAnswers
 
 
 @pytest.fixture
@@ -19,7 +20,13 @@ def config(tmp_path):
 
 
 @pytest.fixture
-def server():
+def sent():
+    """The API keys that requests came with, by the last word of their path."""
+    return {}
+
+
+@pytest.fixture
+def server(sent):
     """A server that answers each path with a status and a document."""
     started = []
 
@@ -27,7 +34,9 @@ def server():
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, document = answers[self.path.rsplit("/", 1)[-1].replace("iris:", "")]
+                word = self.path.rsplit("/", 1)[-1].replace("iris:", "")
+                sent[word] = self.headers["X-Api-Key"]
+                status, document = answers[word]
                 body = json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
@@ -130,3 +139,45 @@ def test_a_server_with_another_artifact_than_values_pin_is_told_of(config, serve
 
     with pytest.raises(ModelNotReady, match=f"serves {SHA256}, but config.model.sha256 is {'6' * 64}"):
         smoke(config, server(readyz=READY, health=HEALTH))
+
+
+@pytest.mark.parametrize(
+    ("entries", "environment", "key"),
+    [
+        ({"admin": "theirs", "key2": " two\n", "key3": "three"}, {}, "two"),
+        ({"admin": "theirs", "empty": "", "lines": "one\ntwo"}, {}, "theirs"),
+        ({}, {"API_KEYS": " ,first, second", "ADMIN_API_KEYS": "theirs"}, "first"),
+        ({}, {"ADMIN_API_KEYS": "theirs"}, "theirs"),
+        ({"key1": "mounted"}, {"API_KEYS": "first"}, "mounted"),
+        ({"key1": "schlüssel"}, {}, "schlüssel"),
+        ({}, {}, None),
+    ],
+)
+def test_a_server_that_asks_for_a_key_gets_one_for_predictions(
+    config, server, sent, tmp_path, monkeypatch, entries, environment, key
+):
+    secret = Secret(tmp_path / "keys")
+    secret.put(entries)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    smoke(config, server(**verified(4.5)), secret.folder)
+
+    given = sent["predict"] and sent["predict"].encode("latin-1").decode()
+    assert given == key
+    assert sent["passport"] == sent["predict"]
+    assert sent["readyz"] is sent["health"] is None
+
+
+def test_a_refused_key_is_not_in_the_error(config, server, tmp_path, capsys):
+    Secret(tmp_path / "keys").put({"key1": "the key of home"})
+
+    with pytest.raises(ModelNotReady, match="predict answered 401") as refusal:
+        smoke(config, server(readyz=READY, health=HEALTH, predict=(401, {"error": "not known"})), tmp_path / "keys")
+
+    assert "the key of home" not in f"{refusal.value} {capsys.readouterr()}"
+
+
+def test_a_folder_of_keys_that_is_not_there_is_told_of(config, tmp_path):
+    with pytest.raises(InvalidConfig, match="cannot be read: No such file"):
+        smoke(config, "http://127.0.0.1:9", tmp_path / "nothing")
