@@ -24,7 +24,8 @@ def kind(value: object) -> str:
 
 
 def n_rows(tensors: Tensors) -> int:
-    return len(next(iter(tensors.values())))
+    """0 for rows that are objects without a key."""
+    return len(next(iter(tensors.values()), ()))
 
 
 def concat(batch: Sequence[Tensors]) -> Tensors:

@@ -173,6 +173,8 @@ class Batcher:
 
     def _end(self) -> None:
         assert self._ended is not None
+        if self._timer is not None:  # it holds us for as long as a request may wait
+            self._timer.cancel()
         self._ended.set_result(None)
 
     def _answer(self, outcomes: list[Outcome]) -> None:
