@@ -13,6 +13,26 @@ _RECORDS = {"instances": [dict(zip(("age", "city", "income", "sex"), row, strict
 _COLUMNS = {"columns": {name: [record[name] for record in _RECORDS["instances"]] for name in _RECORDS["instances"][0]}}
 _TEXT = {"instances": ["a good car", "a bad boat"]}
 _IMAGES = {"instances": [[[[0.5, 0.25, 0.0, 1.0]] * 3]] * 2}
+_TENSORS = {
+    "id": "42",
+    "parameters": {"binary_data_output": False},
+    "inputs": [
+        {"name": "x", "shape": [2, 4], "datatype": "FP64", "parameters": {"a": 1}, "data": _NUMBERS["instances"]},
+    ],
+    "outputs": [{"name": "labels", "parameters": {"binary_data": False}}],
+}
+_TENSOR_COLUMNS = {
+    "inputs": [
+        {"name": "age", "shape": [2], "datatype": "INT64", "data": [41, 23]},
+        {"name": "income", "shape": [2, 1], "datatype": "FP32", "data": [52.5, 38.25]},
+        {"name": "sex", "shape": [2], "datatype": "BYTES", "data": ["f", "m"]},
+        {"name": "city", "shape": [2, 1], "datatype": "BYTES", "data": [["Bonn"], ["Ulm"]]},
+    ]
+}
+_TENSOR_TEXT = {"inputs": [{"name": "x", "shape": [2], "datatype": "BYTES", "data": _TEXT["instances"]}]}
+_TENSOR_IMAGES = {
+    "inputs": [{"name": "x", "shape": [2, 1, 3, 4], "datatype": "FP32", "data": _IMAGES["instances"]}],
+}
 
 
 def _seldon(rows: dict[str, Any], **names: list[str]) -> dict[str, Any]:
@@ -25,6 +45,7 @@ _TENSOR = {"data": {"names": ["a", "b", "c", "d"], "tensor": {"shape": [2, 4], "
 DIALECTS: dict[str, list[dict[str, Any]]] = {
     "native": [_NUMBERS, _ROWS, _RECORDS, _COLUMNS, _TEXT, _IMAGES],
     "v1": [_NUMBERS, _ROWS, _RECORDS, _TEXT, _IMAGES],
+    "v2": [_TENSORS, _TENSOR_COLUMNS, _TENSOR_TEXT, _TENSOR_IMAGES],
     "seldon": [
         _seldon(_NUMBERS),
         _seldon(_ROWS, names=["age", "city", "income", "sex"]),
@@ -154,11 +175,12 @@ def bodies(seed: int, dialect: str) -> Iterator[Body]:
     for label, body in _WHOLE.items():
         yield label, body
     for form, good in enumerate(DIALECTS[dialect]):
-        for label, body in _spoilt(good, random):
+        for label, body in spoilt(good, random):
             yield f"request {form}: {label}", body
 
 
-def _spoilt(good: dict[str, Any], random: Random) -> Iterator[Body]:
+def spoilt(good: dict[str, Any], random: Random) -> Iterator[Body]:
+    """*good*, with every field spoilt in every way."""
     encoded = json.dumps(good).encode()
     for path in _paths(good):
         place = "/".join(map(str, path)) or "all"
@@ -182,19 +204,16 @@ def _spoilt(good: dict[str, Any], random: Random) -> Iterator[Body]:
         yield f"noise at {place}", encoded[:place] + random.randbytes(8) + encoded[place:]
 
 
-def _paths(good: Any) -> list[tuple[Any, ...]]:
-    """The whole, its key, the first thing under that, and the last thing at the bottom."""
-    paths: list[tuple[Any, ...]] = [()]
-    for pick in (0, -1):
-        path: tuple[Any, ...] = ()
-        value = good
-        while isinstance(value, dict | list):
-            keys = list(value) if isinstance(value, dict) else list(range(len(value)))
-            path = (*path, keys[pick])
-            value = value[keys[pick]]
-            if path not in paths:
-                paths.append(path)
-    return paths
+def _paths(good: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The whole, every key, the first of every array with all in it, and the last as one."""
+    yield path
+    if isinstance(good, dict):
+        for key in good:
+            yield from _paths(good[key], (*path, key))
+    if isinstance(good, list):
+        yield from _paths(good[0], (*path, 0))
+        if len(good) > 1:
+            yield (*path, len(good) - 1)
 
 
 def _with(good: Any, path: tuple[Any, ...], value: bytes) -> bytes:

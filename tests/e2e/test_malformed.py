@@ -6,15 +6,22 @@ import re
 import socket
 from random import Random
 
+import httpx2
 import pytest
 from numpy.testing import assert_allclose
 
 from .estimators import Trained
 from .malformed import bodies
+from .raw_bytes import raw_bodies
 from .servers import Server
 
 SEED = 20261121
-PATHS = {"native": "/predict", "v1": "/v1/models/{name}:predict", "seldon": "/api/v1.0/predictions"}
+PATHS = {
+    "native": "/predict",
+    "v1": "/v1/models/{name}:predict",
+    "v2": "/v2/models/{name}/infer",
+    "seldon": "/api/v1.0/predictions",
+}
 CASES = [(name, dialect) for name in ("iris", "people", "texts", "images") for dialect in PATHS]
 FORMS = {"iris": "rows", "images": "rows", "people": "records", "texts": "text"}
 
@@ -36,6 +43,12 @@ def check_numbers(server: Server, model: Trained) -> None:
         assert_allclose(answer["predictions"], model.estimator.predict(model.rows), rtol=1e-12)
 
 
+def text(response: httpx2.Response) -> str:
+    """Its body, or the JSON before raw bytes."""
+    length = response.headers.get("inference-header-content-length")
+    return response.text if length is None else response.content[: int(length)].decode()
+
+
 def complaint(status: int, text: str) -> str | None:
     """What is wrong with an answer to a bad request, if anything is."""
     if not (status == 200 or 400 <= status < 500):
@@ -45,7 +58,8 @@ def complaint(status: int, text: str) -> str | None:
     except (ValueError, TypeError):
         return f"not JSON: {text[:200]}"
     if status == 200:
-        return None if set(answer) & {"predictions", "labels", "data"} else f"an answer without one: {text[:200]}"
+        is_answer = set(answer) & {"predictions", "labels", "outputs", "data"}
+        return None if is_answer else f"an answer without one: {text[:200]}"
     if not set(answer) & {"error", "status"}:
         return f"no error in {text[:200]}"
     return f"private: {text[:300]}" if PRIVATE.search(text) else None
@@ -59,10 +73,27 @@ def test_no_body_is_the_servers_fault(servers: Servers, trained: Models, name: s
     for label, body in bodies(SEED, dialect):
         sent += 1
         response = server.client.post(path, content=body, headers={"Content-Type": "application/json"})
-        if (fault := complaint(response.status_code, response.text)) is not None:
+        if (fault := complaint(response.status_code, text(response))) is not None:
             complaints.append(f"{label}: {fault}")
         if sent % 20 == 0:
             check_numbers(server, trained[name])
+
+    assert complaints == []
+    assert sent > 300
+    check_numbers(server, trained[name])
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["iris", "people", "texts", "images"])
+def test_no_raw_bytes_are_the_servers_fault(servers: Servers, trained: Models, name: str) -> None:
+    server, path = servers[name], PATHS["v2"].format(name=name)
+    complaints, sent = [], 0
+
+    for label, length, body in raw_bodies(SEED):
+        sent += 1
+        response = server.client.post(path, content=body, headers={b"Inference-Header-Content-Length": length})
+        if (fault := complaint(response.status_code, text(response))) is not None:
+            complaints.append(f"{label}: {fault}")
 
     assert complaints == []
     assert sent > 300
@@ -78,8 +109,10 @@ def test_no_body_is_the_servers_fault(servers: Servers, trained: Models, name: s
         ("/predict", {"instances": [{"age": 1}, {"k" * 10_000: 1}]}),
         ("/v1/models/people:predict", {"instances": [{"age": 1}, {"age": 1, "k" * 10_000: 1}]}),
         ("/v1/models/" + "n" * 10_000 + ":predict", {"instances": [{"age": 1}]}),
+        ("/v2/models/people/infer", {"inputs": [{"name": "k" * 10_000, "shape": [1], "datatype": "k", "data": []}]}),
+        ("/v2/models/people/infer", {"inputs": [{"name": "a", "shape": [1], "datatype": "k" * 10_000, "data": []}]}),
     ],
-    ids=["key", "column", "missing-key", "key-too-many", "model"],
+    ids=["key", "column", "missing-key", "key-too-many", "model", "input", "datatype"],
 )
 def test_a_long_name_is_not_sent_back_whole(servers: Servers, path: str, body: object) -> None:
     response = servers["people"].client.post(path, json=body)
@@ -93,6 +126,7 @@ def test_the_same_seed_makes_the_same_bodies() -> None:
 
     assert first == second
     assert first != other
+    assert list(raw_bodies(SEED)) == list(raw_bodies(SEED))
 
 
 @pytest.mark.parametrize(
