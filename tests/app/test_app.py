@@ -435,3 +435,42 @@ def test_a_client_that_leaves_while_it_waits_is_not_predicted_for(serve, held):
     assert sent == []
     assert 'model_serving_requests_total{code="499",model="sum"' in metrics
     assert 'model_serving_batch_size_count{model="sum"} 1.0' in metrics
+
+
+def test_v2_answers_for_a_model_and_for_its_version_alone(serve):
+    body = b'{"inputs": [{"name": "x", "shape": [2, 2], "datatype": "INT8", "data": [1, 2, 3, 4]}]}'
+
+    [named, versioned, other, described] = answers(
+        serve,
+        ("POST", "/v2/models/sum/infer", body),
+        ("POST", "/v2/models/sum/versions/3/infer", body),
+        ("POST", "/v2/models/sum/versions/4/infer", body),
+        ("GET", "/v2/models/sum/versions/3", b""),
+        version="3",
+    )
+
+    [output] = named.json()["outputs"]
+    assert output == {"name": "predictions", "shape": [2], "datatype": "FP64", "data": [3.0, 7.0]}
+    assert versioned.json() == named.json()
+    assert (other.status_code, other.json()) == (404, {"error": "sum is not here in version '4', but in 3"})
+    assert described.json()["versions"] == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v2/health/ready"),
+        ("GET", "/v2/models/sum"),
+        ("GET", "/v2/models/sum/ready"),
+        ("GET", "/v2/models/sum/versions/3/ready"),
+        ("POST", "/v2/models/sum/infer"),
+    ],
+)
+def test_v2_says_what_is_not_ready_and_when_to_come_again(serve, method, path):
+    [live, answer] = answers(
+        serve, ("GET", "/v2/health/live", b""), (method, path, b""), inputSize=3, refused="UnservableEstimator"
+    )
+
+    assert live.status_code == 200
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert list(answer.json()) == ["error"]
