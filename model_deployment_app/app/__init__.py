@@ -22,7 +22,7 @@ from ..settings import Settings
 from ..telemetry import logs
 from ..telemetry.exchange import Recorder
 from ..telemetry.metrics import Metrics
-from . import health, openapi
+from . import docs, health, openapi
 from .keys import Keys
 from .lane import HttpLane
 from .prefix import PathPrefix
@@ -105,8 +105,8 @@ def create_app(
         title=f"{settings.name} ({settings.job})",
         version=APP_VERSION,
         lifespan=lifespan,
-        openapi_url="/openapi.json" if settings.docs else None,
-        redoc_url=None,
+        openapi_url=None,  # and no /docs of FastAPI's own, which come from the internet
+        redirect_slashes=False,  # it would tell the client a scheme and a host that a proxy has changed
     )
     dialects = [plugins.find("protocols", name) for name in plugins.names("protocols")]
     endpoints = [endpoint for dialect in dialects for endpoint in dialect.ENDPOINTS]
@@ -117,6 +117,9 @@ def create_app(
     app.add_exception_handler(ServingError, health.refuse)
     app.add_exception_handler(Exception, health.refuse)
     app.add_exception_handler(HTTPException, health.refuse_path)
+    if settings.docs:
+        description = openapi.Description(app, endpoints, dataplane, asks_for_keys=keys.are_asked_for)
+        docs.add(app, description, keys)
     lane = HttpLane(
         app.serve,
         routes=Routes(endpoints),
@@ -126,7 +129,6 @@ def create_app(
         max_body_bytes=settings.limits.max_body_bytes,
     )
     app.lane = PathPrefix(lane, prefix=root_path)
-    openapi.describe(app, endpoints, example=settings.example)
     return app
 
 

@@ -36,7 +36,7 @@ _PROBES = re.compile(
 _PROBED = ("200", "503")
 
 #: What needs no key: probes, and the pages that tell a browser how to send one.
-_OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs|/openapi\.json")
+OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs(/.*)?|/openapi\.json")
 
 #: Larger bodies are decoded on a thread, so that probes are answered in between.
 MAX_INLINE_BYTES = 262_144
@@ -117,10 +117,12 @@ class HttpLane:
             exchange.protocol = route[0].protocol
         try:
             needed: keys.Scope = "admin" if _ADMIN.fullmatch(path) else "predict"
-            if not _OPEN.fullmatch(path):
+            if not OPEN.fullmatch(path):
                 exchange.key_id = self._keys.admit(*_credentials(scope["headers"]), needed)
             if route is None:
-                await self._app({**scope, "exchange": exchange}, receive, send)
+                # uvicorn sends no body after HEAD.
+                method = "GET" if scope["method"] == "HEAD" else scope["method"]
+                await self._app({**scope, "method": method, "exchange": exchange}, receive, send)
                 return
             reply = await self._predict(route, headers, exchange, scope, receive)
             if reply is None:

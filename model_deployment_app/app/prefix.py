@@ -15,7 +15,7 @@ class PathPrefix:
 
     def __init__(self, app: ASGIApp, *, prefix: str) -> None:
         self._app = app
-        self._prefix = prefix.rstrip("/")
+        self._prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._prefix and scope["type"] == "http":

@@ -2,5 +2,6 @@
 
 from ._endpoint import Call, Endpoint, Headers, Reply
 from ._instances import from_instance
+from ._schemas import example
 
-__all__ = ["Call", "Endpoint", "Headers", "Reply", "from_instance"]
+__all__ = ["Call", "Endpoint", "Headers", "Reply", "example", "from_instance"]

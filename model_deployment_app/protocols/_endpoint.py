@@ -6,6 +6,7 @@ from typing import Any
 
 from ..engine.revision import Revision
 from ..errors import ServingError
+from ..signature import Signature
 from ..tensors import Tensors
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -65,8 +66,10 @@ class Endpoint:
         InvalidTensor.
     error : callable
         The body of a refusal; its status is on the error.
-    request, response : dict
-        JSON schemas for /openapi.json.
+    request, response : callable
+        A model's signature to a JSON schema, for /openapi.json; None stands for any model.
+    example : callable
+        One row as `Signature.instances` gives it, and the signature, to a request.
     """
 
     protocol: str
@@ -74,5 +77,6 @@ class Endpoint:
     summary: str
     decode: Callable[[bytes, Headers, Revision], Call]
     error: Callable[[ServingError], bytes]
-    request: dict[str, Any]
-    response: dict[str, Any]
+    request: Callable[[Signature | None], dict[str, Any]]
+    response: Callable[[Signature | None], dict[str, Any]]
+    example: Callable[[Any, Signature], dict[str, Any]]

@@ -117,7 +117,7 @@ def outputs(revision: Revision, requested: Sequence[str] | None) -> list[str]:
 
 def answer(revision: Revision, names: Sequence[str], computed: Tensors) -> list[OutputTensor]:
     """The outputs of these names, out of what the model has *computed*."""
-    labels = _classes(revision.signature)
+    labels = classes(revision.signature)
     tensors = []
     for name in names:
         datatype = datatype_of(computed[name].dtype)
@@ -132,7 +132,8 @@ def expected_shape(spec: TensorSpec) -> tuple[int, ...]:
     return tuple(-1 if axis is None else axis for axis in spec.shape)
 
 
-def _classes(signature: Signature) -> dict[str, str]:
+def classes(signature: Signature) -> dict[str, str]:
+    """The labels of the columns of each output of probabilities, as a JSON array."""
     names = [spec.name for spec in signature.outputs if spec.name.startswith("probabilities")]
     # An estimator may tell no classes, or be asked for none of their probabilities.
     return {name: dumps(list(labels)).decode() for name, labels in zip(names, signature.classes, strict=False)}

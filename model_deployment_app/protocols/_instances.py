@@ -11,29 +11,6 @@ from ..errors import InvalidRequest
 from ..signature import Signature
 from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors, from_instances, kind
 
-SCALAR = {"type": ["number", "string", "null"]}
-
-#: JSON schema of a request.
-REQUEST: dict[str, Any] = {
-    "type": "object",
-    "required": ["instances"],
-    "properties": {
-        "instances": {
-            "description": "Rows: arrays in the order of the features (nested, for images and sequences), objects by "
-            "column name, or strings of text.",
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "anyOf": [
-                    {"type": "array", "items": {"anyOf": [SCALAR, {"type": "array"}]}},
-                    {"type": "object", "additionalProperties": SCALAR},
-                    {"type": "string"},
-                ]
-            },
-        }
-    },
-}
-
 
 class NumberDecoder:
     """Reads a message whose rows are of one shape, of numbers that float64 holds: straight to NumPy.

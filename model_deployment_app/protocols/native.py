@@ -7,7 +7,8 @@ from ..errors import InvalidRequest, InvalidTensor, ServingError, quoted
 from ..signature import Signature
 from ..tensors import Tensors, from_instances, from_values, kind
 from ._endpoint import Call, Endpoint, Headers, Reply
-from ._instances import REQUEST, SCALAR, as_json, decode_numbers, decode_object, dumps
+from ._instances import as_json, decode_numbers, decode_object, dumps
+from ._schemas import MAX_LISTED, Schema, columns, entry, instances, instances_example, plain, rows, scalars, several
 
 
 def decode(body: bytes) -> Tensors:
@@ -65,36 +66,33 @@ def error(failure: ServingError) -> bytes:
     return dumps({"error": {"code": failure.code, "message": str(failure)}})
 
 
-_REQUEST = {
-    "anyOf": [
-        REQUEST,
-        {
-            "type": "object",
-            "required": ["columns"],
-            "properties": {
-                "columns": {
-                    "type": "object",
-                    "additionalProperties": {"type": "array", "minItems": 1, "items": SCALAR},
-                }
-            },
-        },
-    ]
-}
+def request(signature: Signature | None) -> Schema:
+    if signature is not None and not signature.is_named:
+        return instances(signature)
+    by_column = {"type": "object", "required": ["columns"], "properties": {"columns": columns(signature)}}
+    return {"anyOf": [instances(signature), by_column]}
 
-_RESPONSE = {
-    "type": "object",
-    "required": ["model"],
-    "properties": {
-        "model": {
-            "type": "object",
-            "properties": {key: {"type": "string"} for key in ("name", "version", "sha256")},
-        },
-        "probabilities": {"type": "array"},
-        "classes": {"type": "array"},
-        "labels": {"type": "array"},
-        "predictions": {"type": "array"},
-    },
-}
+
+def response(signature: Signature | None) -> Schema:
+    strings = {key: {"type": "string"} for key in ("name", "version", "sha256")}
+    answer = {"model": {"type": "object", "required": list(strings), "properties": strings}}
+    if signature is None:
+        answer |= {key: {"type": "array"} for key in ("probabilities", "classes", "labels", "predictions")}
+        return {"type": "object", "required": ["model"], "properties": answer}
+    probabilities = [
+        rows(entry(output, signature)) for output in signature.outputs if output.name.startswith("probabilities")
+    ]
+    for output in signature.outputs:
+        if output.name in ("labels", "predictions"):
+            arrays = [rows(value) for value in scalars(output, signature)]
+            answer[output.name] = arrays[0] if len(output.shape) == 1 else several(arrays)
+    if probabilities:
+        answer["probabilities"] = probabilities[0] if len(probabilities) == 1 else several(probabilities)
+    if classes := signature.classes:
+        known = plain(classes if len(signature.outputs[-1].shape) == 2 else classes[0])
+        answer["classes"] = {"const": known} if sum(map(len, classes)) <= MAX_LISTED else {"type": "array"}
+    return {"type": "object", "required": list(answer), "properties": answer}
+
 
 ENDPOINTS = [
     Endpoint(
@@ -103,8 +101,9 @@ ENDPOINTS = [
         summary="Predict",
         decode=call,
         error=error,
-        request=_REQUEST,
-        response=_RESPONSE,
+        request=request,
+        response=response,
+        example=instances_example,
     )
     for path in ("/predict", "/v1/predict")
 ]

@@ -18,7 +18,8 @@ from ..errors import InvalidRequest, InvalidTensor, ServingError
 from ..signature import Signature, TensorSpec
 from ..tensors import ROWS, Tensors, from_instances, from_values, kind
 from ._endpoint import Call, Endpoint, Headers, Reply
-from ._instances import SCALAR, NumberDecoder, as_json, decode_object, dumps, predictions, wanted
+from ._instances import NumberDecoder, as_json, decode_object, dumps, predictions, wanted
+from ._schemas import MAX_LISTED, Schema, plain_row, prediction, rows
 
 #: NumPy has no more than 64; nobody's rows have more than these.
 _MAX_AXES = 8
@@ -182,26 +183,44 @@ def error(failure: ServingError) -> bytes:
 
 _NAMES = {"type": "array", "items": {"type": "string"}}
 _META = {"type": "object", "properties": {"puid": {"type": "string"}}}
-_ROW = {"type": "array", "items": {"anyOf": [SCALAR, {"type": "array"}]}}
 
 
-def _data(rows: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Schema of a message in either form, by those of an ndarray's rows and of a tensor's values."""
+def request(signature: Signature | None) -> Schema:
+    names: Schema = _NAMES
+    if signature is not None and signature.is_named and len(signature.columns) <= MAX_LISTED:
+        names = {"type": "array", "uniqueItems": True, "items": {"enum": list(signature.columns)}}
+    return _any_form(plain_row(signature), {"type": ["number", "null"]}, names)
+
+
+def response(signature: Signature | None) -> Schema:
+    names: Schema = _NAMES
+    if signature is not None:
+        told = list(_columns([each for each in signature.outputs if each.name in wanted(signature)], signature))
+        names = {"const": told} if len(told) <= MAX_LISTED else _NAMES
+    return _any_form(prediction(signature), {"type": "number"}, names)
+
+
+def example(row: Any, signature: Signature) -> dict[str, Any]:
+    names = {"names": list(row)} if isinstance(row, dict) else {}
+    return {"data": {**names, "ndarray": [list(row.values()) if names else row]}}
+
+
+def _any_form(row: Schema, value: Schema, names: Schema) -> Schema:
+    """A message in either form, by what a row of an ndarray is and a value of a tensor."""
     shape = {"type": "array", "minItems": 1, "maxItems": _MAX_AXES, "items": {"type": "integer", "minimum": 1}}
     tensor = {
         "type": "object",
         "required": ["shape", "values"],
-        "properties": {"shape": shape, "values": {"type": "array", "items": values}},
+        "properties": {"shape": shape, "values": {"type": "array", "items": value}},
     }
-    forms = [("ndarray", {"type": "array", "minItems": 1, "items": rows}), ("tensor", tensor)]
     data = [
         {
             "type": "object",
             "required": [name],
-            "properties": {"names": _NAMES, name: form},
+            "properties": {"names": names, name: form},
             "additionalProperties": False,
         }
-        for name, form in forms
+        for name, form in (("ndarray", rows(row)), ("tensor", tensor))
     ]
     return {"type": "object", "required": ["data"], "properties": {"data": {"anyOf": data}, "meta": _META}}
 
@@ -213,7 +232,8 @@ ENDPOINTS = [
         summary="Predict (Seldon)",
         decode=call,
         error=error,
-        request=_data({"anyOf": [_ROW, {"type": "string"}]}, {"type": ["number", "null"]}),
-        response=_data({}, {"type": "number"}),
+        request=request,
+        response=response,
+        example=example,
     )
 ]

@@ -12,9 +12,11 @@ from fastapi import APIRouter
 from ..dataplane import DataPlane
 from ..engine.revision import Revision
 from ..errors import InvalidRequest, ServingError
+from ..signature import Signature
 from ..tensors import Tensors, from_instances
 from ._endpoint import Call, Endpoint, Headers, Reply
-from ._instances import REQUEST, decode_numbers, decode_object, dumps, predictions, wanted
+from ._instances import decode_numbers, decode_object, dumps, predictions, wanted
+from ._schemas import Schema, instances, instances_example, prediction, rows
 
 
 def decode(body: bytes) -> Tensors:
@@ -40,6 +42,11 @@ def error(failure: ServingError) -> bytes:
     return dumps({"error": str(failure)})
 
 
+def response(signature: Signature | None) -> Schema:
+    answer = {"predictions": rows(prediction(signature))}
+    return {"type": "object", "required": ["predictions"], "properties": answer}
+
+
 ENDPOINTS = [
     Endpoint(
         protocol="v1",
@@ -47,12 +54,9 @@ ENDPOINTS = [
         summary="Predict (KServe V1)",
         decode=call,
         error=error,
-        request=REQUEST,
-        response={
-            "type": "object",
-            "required": ["predictions"],
-            "properties": {"predictions": {"type": "array"}},
-        },
+        request=instances,
+        response=response,
+        example=instances_example,
     )
 ]
 

@@ -13,7 +13,7 @@ from ..dataplane import DataPlane
 from ..engine.revision import Revision
 from ..errors import ServingError
 from ..tensors import Tensors
-from . import _datatypes, _infer, _metadata, _v2_request
+from . import _datatypes, _infer, _metadata, _v2_request, _v2_schemas
 from ._endpoint import Call, Endpoint, Headers, Reply
 from ._instances import as_json, dumps
 from ._v2_request import JSON_LENGTH, Request
@@ -55,55 +55,6 @@ def error(failure: ServingError) -> bytes:
     return dumps({"error": str(failure)})
 
 
-_PARAMETERS = {"type": "object"}
-
-_TENSOR = {
-    "type": "object",
-    "required": ["name", "shape", "datatype"],
-    "properties": {
-        "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}},
-        "datatype": {"enum": list(_datatypes.DATATYPES)},
-        "parameters": _PARAMETERS,
-        "data": {"description": "Flat in row-major order, or nested like the shape.", "type": "array"},
-    },
-}
-
-_REQUEST = {
-    "type": "object",
-    "required": ["inputs"],
-    "properties": {
-        "id": {"type": "string"},
-        "parameters": _PARAMETERS,
-        "inputs": {
-            "description": "One table of rows, or one tensor of shape [rows] or [rows, 1] for each column by name.",
-            "type": "array",
-            "minItems": 1,
-            "items": _TENSOR,
-        },
-        "outputs": {
-            "description": "Which outputs to answer; by default, all.",
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["name"],
-                "properties": {"name": {"type": "string"}, "parameters": _PARAMETERS},
-            },
-        },
-    },
-}
-
-_RESPONSE = {
-    "type": "object",
-    "required": ["model_name", "model_version", "outputs"],
-    "properties": {
-        "model_name": {"type": "string"},
-        "model_version": {"type": "string"},
-        "id": {"type": "string"},
-        "outputs": {"type": "array", "items": _TENSOR},
-    },
-}
-
 ENDPOINTS = [
     Endpoint(
         protocol="v2",
@@ -111,8 +62,9 @@ ENDPOINTS = [
         summary="Infer (Open Inference Protocol V2)",
         decode=call,
         error=error,
-        request=_REQUEST,
-        response=_RESPONSE,
+        request=_v2_schemas.request,
+        response=_v2_schemas.response,
+        example=_v2_schemas.example,
     )
     for path in ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
 ]

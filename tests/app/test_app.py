@@ -197,18 +197,19 @@ def test_the_schema_describes_the_predict_routes_with_the_example_of_the_config(
     [document] = answers(serve, ("GET", "/openapi.json", b""), example=[1, 2])
 
     schema = document.json()
-    operation = schema["paths"]["/v1/models/{name}:predict"]["post"]
+    content = schema["paths"]["/v1/models/{name}:predict"]["post"]["requestBody"]["content"]["application/json"]
     assert schema["info"]["version"] == APP_VERSION
     assert {"/predict", "/v1/predict", "/v1/models/{name}:predict"} <= set(schema["paths"])
-    assert operation["requestBody"]["content"]["application/json"]["example"] == {"instances": [[1, 2]]}
+    assert content["examples"]["sum"]["value"] == {"instances": [[1, 2]]}
 
 
 def test_docs_can_be_switched_off(serve):
-    on = answers(serve, ("GET", "/docs", b""), ("GET", "/openapi.json", b""))
-    off = answers(serve, ("GET", "/docs", b""), ("GET", "/openapi.json", b""), docs=False)
+    pages = [("GET", path, b"") for path in ("/docs", "/openapi.json", "/docs/swagger-ui.css", "/")]
+    on, off = answers(serve, *pages), answers(serve, *pages, docs=False)
 
-    assert [answer.status_code for answer in on] == [200, 200]
-    assert [answer.status_code for answer in off] == [404, 404]
+    assert [answer.status_code for answer in on] == [200, 200, 200, 307]
+    assert [answer.status_code for answer in off] == [404, 404, 404, 404]
+    assert off[-1].json() == {"error": "Not Found"}
 
 
 @pytest.mark.parametrize(

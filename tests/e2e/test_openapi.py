@@ -3,6 +3,7 @@
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -59,6 +60,36 @@ def test_every_documented_operation_is_tried_here(schemas: dict[str, schemathesi
     assert {(operation.method.upper(), operation.path) for operation in documented} == {
         (method, path) for method, path, _ in OPERATIONS
     }
+
+
+@pytest.mark.parametrize("name", ["iris", "people", "texts", "images", "many-labels", "many-numbers"])
+def test_the_example_of_every_predict_route_is_answered_as_documented(servers: dict[str, Server], name: str) -> None:
+    client = servers[name].client
+    document = client.get("/openapi.json").json()
+    schemathesis.openapi.from_dict(document).validate()
+    routes = {path: each["post"] for path, each in document["paths"].items() if "requestBody" in each.get("post", {})}
+    assert set(routes) == {path for method, path, _ in OPERATIONS if method == "POST"}
+
+    for path, operation in routes.items():
+        request = operation["requestBody"]["content"]["application/json"]
+        [example] = request["examples"].values()
+        response = client.post(path.format(name=name), json=example["value"])
+
+        assert response.status_code == 200, (path, response.text)
+        Draft202012Validator(request["schema"]).validate(example["value"])
+        answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator(answer).validate(response.json())
+
+
+def test_the_document_names_columns_and_classes(servers: dict[str, Server]) -> None:
+    people = servers["people"].client.get("/openapi.json").json()
+    texts = servers["texts"].client.get("/openapi.json").json()
+
+    rows = people["paths"]["/v1/models/{name}:predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    [array, record] = rows["properties"]["instances"]["items"]["anyOf"]
+    assert [cell["title"] for cell in array["prefixItems"]] == ["age", "city", "income", "sex"]
+    assert record["properties"]["city"] == {"type": ["string", "null"]}
+    assert texts["info"]["summary"].endswith(": text to the classes 'down', 'up'")
 
 
 @pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
