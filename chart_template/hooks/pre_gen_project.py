@@ -88,7 +88,7 @@ RULES: dict[str, tuple[Check, str]] = {
     "gpu_count": (POSITIVE, "a positive integer"),
 }
 # First parts of the server's own paths, which an Ingress path would hide.
-ROUTES = {"predict", "v1", "health", "livez", "readyz", "docs", "openapi.json"}
+ROUTES = {"api", "docs", "health", "livez", "metrics", "openapi.json", "predict", "readyz", "v1", "v2"}
 UNUSED = {"GCS": {"model_path"}, "LOCAL": {"project_name", "bucket_name", "blob_dir", "generation"}}
 
 

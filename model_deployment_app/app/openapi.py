@@ -117,7 +117,7 @@ def _operation(endpoint: Endpoint, revisions: Sequence[Revision]) -> dict[str, A
     operation: dict[str, Any] = {
         "tags": ["predict"],
         "summary": endpoint.summary,
-        "operationId": "predict " + endpoint.path,
+        "operationId": re.sub(r"\W+", "_", endpoint.path).strip("_"),
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {"200": {"description": "Predictions", "content": {"application/json": answer}}}
         | {status: {"description": words} for status, words in _ERRORS.items()},

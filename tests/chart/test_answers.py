@@ -127,7 +127,7 @@ def test_a_bad_answer_is_refused_by_name(faults: Callable[[dict[str, str]], list
     assert lines[0].endswith(f"got {answer!r}")
 
 
-@pytest.mark.parametrize("path", ["/predict", "/v1", "/v1/iris", "/readyz", "/docs/x"])
+@pytest.mark.parametrize("path", ["/predict", "/v1", "/v1/iris", "/v2", "/api/iris", "/metrics", "/readyz", "/docs/x"])
 def test_an_ingress_path_does_not_hide_a_route(faults: Callable[[dict[str, str]], list[str]], path: str) -> None:
     [line] = faults(GOOD | {"ingress_path": path})
 

@@ -52,11 +52,35 @@ def test_the_server_is_told_the_path_of_its_ingress(render: Callable[..., Any]) 
 
 
 @pytest.mark.parametrize(
+    ("pattern", "literal"),
+    [
+        ("/iris", "/iris"),
+        ("/iris(/|$)(.*)", "/iris"),
+        ("/iris(?:/|$)(.*)", "/iris"),
+        ("/iris/?(.*)", "/iris"),
+        ("/iris/(.*)", "/iris"),
+        ("/iris/*", "/iris"),
+        ("/team/iris(/|$)(.*)", "/team/iris"),
+        ("/team/iris-v[0-9]+(/|$)(.*)", "/team"),
+        ("/team/iris_v1.2(/|$)(.*)", "/team/iris_v1.2"),
+        (r"/team/v1\.2(/|$)(.*)", "/team/v1.2"),
+    ],
+)
+def test_the_server_is_told_the_literal_start_of_a_pattern(
+    render: Callable[..., Any], pattern: str, literal: str
+) -> None:
+    hosts = [{"paths": [{"path": pattern, "pathType": "ImplementationSpecific"}]}]
+
+    assert root_path(render({"ingress": {"enabled": True, "hosts": hosts}})) == literal
+
+
+@pytest.mark.parametrize(
     "ingress",
     [
         {"enabled": False},
         {"enabled": True, "hosts": [{"paths": [{"path": "/"}]}]},
-        {"enabled": True, "hosts": [{"paths": [{"path": "/a(/|$)(.*)", "pathType": "ImplementationSpecific"}]}]},
+        {"enabled": True, "hosts": [{"paths": [{"path": "/(.*)", "pathType": "ImplementationSpecific"}]}]},
+        {"enabled": True, "hosts": [{"paths": [{"path": "/iris.*", "pathType": "ImplementationSpecific"}]}]},
     ],
 )
 def test_a_server_without_a_path_of_its_own_is_told_none(render: Callable[..., Any], ingress: dict[str, Any]) -> None:

@@ -29,6 +29,19 @@ import pytest
             {"ingress": {"enabled": True, "hosts": [{"paths": [{"path": "/iris"}, {"path": "/v1/iris"}]}]}},
             "ingress.hosts: the server has routes of its own under /v1/iris",
         ),
+        (
+            {
+                "ingress": {
+                    "enabled": True,
+                    "hosts": [{"paths": [{"path": "/v2(/|$)(.*)", "pathType": "ImplementationSpecific"}]}],
+                }
+            },
+            "ingress.hosts: the server has routes of its own under /v2(/|$)(.*)",
+        ),
+        (
+            {"ingress": {"enabled": True, "hosts": [{"paths": [{"path": "/api/iris"}, {"path": "/metrics"}]}]}},
+            "ingress.hosts: the server has routes of its own under /metrics",
+        ),
         ({"podAnnotations": {"checksum/config": "x"}}, "podAnnotations: checksum/config is the chart's own"),
         ({"modelVolume": {"mountPath": "/tmp"}}, "modelVolume.mountPath: /tmp is mounted already"),
         (

@@ -66,11 +66,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- mustMergeOverwrite (dict "name" .Chart.Name) (deepCopy .Values.config) | toPrettyJson -}}
 {{- end }}
 
-{{/* Where the first Ingress path leads; the server answers under it and without it. A pattern is no path. */}}
+{{/*
+Where the first Ingress path leads; the server answers under it and without it. Of a pattern, such as /iris(/|$)(.*), it is the
+whole parts in front that are literal.
+*/}}
 {{- define "model.rootPath" -}}
 {{- if (.Values.ingress).enabled -}}
 {{- $path := first (first .Values.ingress.hosts).paths -}}
-{{- if ne ($path.pathType | default "Prefix") "ImplementationSpecific" -}}{{ $path.path | trimSuffix "/" }}{{- end -}}
+{{- if eq ($path.pathType | default "Prefix") "ImplementationSpecific" -}}
+{{- $literal := `^(/(\\?\.?[A-Za-z0-9_~@:%-])+)+` -}}
+{{- $path.path | regexFind (printf `%s(/|\(/|\(\?:/|\$|$)` $literal) | regexFind $literal | replace `\` "" -}}
+{{- else -}}
+{{- $path.path | trimSuffix "/" -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
