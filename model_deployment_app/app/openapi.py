@@ -18,7 +18,6 @@ from .lane import OPEN
 
 _ERRORS = {
     "400": "The body is not the JSON that was expected",
-    "401": "No API key, or one that is not known",
     "404": "No model of that name",
     "415": "The body is compressed",
     "422": "A value does not fit the model: the message names row and column",
@@ -106,13 +105,9 @@ class Description:
 def _operation(endpoint: Endpoint, revisions: Sequence[Revision]) -> dict[str, Any]:
     signatures: Sequence[Signature | None] = [each.signature for each in revisions] or [None]
     content: dict[str, Any] = {"schema": _any_of(map(endpoint.request, signatures))}
-    examples = {
-        each.name: {"summary": f"One row for {each.name}", "value": endpoint.example(row, each.signature)}
-        for each in revisions
-        if (row := example(each.example, each.signature)) is not None
-    }
-    if examples:
-        content["examples"] = examples
+    examples = {each.name: _example(endpoint, each) for each in revisions}
+    if any(examples.values()):
+        content["examples"] = {name: each for name, each in examples.items() if each is not None}
     answer = {"schema": _any_of(map(endpoint.response, signatures))}
     operation: dict[str, Any] = {
         "tags": ["predict"],
@@ -122,15 +117,18 @@ def _operation(endpoint: Endpoint, revisions: Sequence[Revision]) -> dict[str, A
         "responses": {"200": {"description": "Predictions", "content": {"application/json": answer}}}
         | {status: {"description": words} for status, words in _ERRORS.items()},
     }
-    placeholders = re.findall(r"{(\w+)}", endpoint.path)
-    parameters: dict[str, dict[str, Any]] = {name: {"type": "string"} for name in placeholders}
-    if revisions and "name" in parameters:
-        parameters["name"] = {"type": "string", "enum": [each.name for each in revisions]}
-    if parameters:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in parameters.items()
-        ]
+    known = {"name": [each.name for each in revisions], "version": [each.version for each in revisions]}
+    operation["parameters"] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", **_enum(known[name])}}
+        for name in re.findall(r"{(\w+)}", endpoint.path)
+    ]
     return operation
+
+
+def _example(endpoint: Endpoint, revision: Revision) -> dict[str, Any] | None:
+    row = example(revision.example, revision.signature)
+    request = None if row is None else endpoint.example(row, revision.signature)
+    return None if request is None else {"summary": f"One row for {revision.name}", "value": request}
 
 
 def _ask_for_keys(document: dict[str, Any]) -> None:
@@ -140,6 +138,10 @@ def _ask_for_keys(document: dict[str, Any]) -> None:
             if not OPEN.fullmatch(path):
                 operation["security"] = [{name: []} for name in _KEYS]
                 operation["responses"] |= {status: {"description": words} for status, words in _KEY_ERRORS.items()}
+
+
+def _enum(values: list[str]) -> dict[str, Any]:
+    return {"enum": sorted(set(values))} if values else {}
 
 
 def _any_of(schemas: Iterable[dict[str, Any]]) -> dict[str, Any]:

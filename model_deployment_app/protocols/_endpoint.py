@@ -69,7 +69,7 @@ class Endpoint:
     request, response : callable
         A model's signature to a JSON schema, for /openapi.json; None stands for any model.
     example : callable
-        One row as `Signature.instances` gives it, and the signature, to a request.
+        One row as `Signature.instances` gives it, and the signature, to a request; None if nobody would read it.
     """
 
     protocol: str
@@ -79,4 +79,4 @@ class Endpoint:
     error: Callable[[ServingError], bytes]
     request: Callable[[Signature | None], dict[str, Any]]
     response: Callable[[Signature | None], dict[str, Any]]
-    example: Callable[[Any, Signature], dict[str, Any]]
+    example: Callable[[Any, Signature], dict[str, Any] | None]

@@ -9,12 +9,12 @@ from model_deployment_app.app.keys import Keys
 from model_deployment_app.app.openapi import Description
 from model_deployment_app.engine.revision import Revision
 from model_deployment_app.errors import ModelNotReady
-from model_deployment_app.protocols import native, seldon, v1
+from model_deployment_app.protocols import native, seldon, v1, v2
 from model_deployment_app.signature import Signature, TensorSpec
 from model_deployment_app.telemetry.exchange import Exchange
 from model_deployment_app.telemetry.trace import join
 
-ENDPOINTS = [*native.ENDPOINTS, *seldon.ENDPOINTS, *v1.ENDPOINTS]
+ENDPOINTS = [*native.ENDPOINTS, *seldon.ENDPOINTS, *v1.ENDPOINTS, *v2.ENDPOINTS]
 PREDICTIONS = (TensorSpec("predictions", "float64", (None,)),)
 
 

@@ -38,6 +38,17 @@ OPERATIONS = [
     ("POST", "/v1/models/{name}:predict", NEGATIVE),
     ("POST", "/api/v1.0/predictions", POSITIVE),
     ("POST", "/api/v1.0/predictions", NEGATIVE),
+    ("POST", "/v2/models/{name}/infer", POSITIVE),
+    ("POST", "/v2/models/{name}/infer", NEGATIVE),
+    ("POST", "/v2/models/{name}/versions/{version}/infer", POSITIVE),
+    ("POST", "/v2/models/{name}/versions/{version}/infer", NEGATIVE),
+    ("GET", "/v2", POSITIVE),
+    ("GET", "/v2/health/live", POSITIVE),
+    ("GET", "/v2/health/ready", POSITIVE),
+    ("GET", "/v2/models/{name}", POSITIVE),
+    ("GET", "/v2/models/{name}/ready", POSITIVE),
+    ("GET", "/v2/models/{name}/versions/{version}", POSITIVE),
+    ("GET", "/v2/models/{name}/versions/{version}/ready", POSITIVE),
     ("GET", "/v1/models", POSITIVE),
     ("GET", "/v1/models/{name}", POSITIVE),
     ("GET", "/v1/models/{name}/passport", POSITIVE),
@@ -73,7 +84,8 @@ def test_the_example_of_every_predict_route_is_answered_as_documented(servers: d
     for path, operation in routes.items():
         request = operation["requestBody"]["content"]["application/json"]
         [example] = request["examples"].values()
-        response = client.post(path.format(name=name), json=example["value"])
+        placeholders = {each["name"]: each["schema"]["enum"][0] for each in operation["parameters"]}
+        response = client.post(path.format(**placeholders), json=example["value"])
 
         assert response.status_code == 200, (path, response.text)
         Draft202012Validator(request["schema"]).validate(example["value"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from model_deployment_app.protocols import _schemas, native, seldon, v1
+from model_deployment_app.protocols import _schemas, native, seldon, v1, v2
 from model_deployment_app.signature import Signature, TensorSpec
 
 ODD = ('a "quoted" name', "größe 🎈", "$ref", "", "</script>")
@@ -27,10 +27,12 @@ def fits(schema: dict, document: object) -> bool:
 
 
 @pytest.mark.parametrize("signature", [NAMED, MIXED, WIDE, IMAGES, TEXT, None])
-@pytest.mark.parametrize("dialect", [native, v1, seldon])
+@pytest.mark.parametrize("dialect", [native, v1, v2, seldon])
 def test_every_schema_is_one(dialect, signature):
     for endpoint in dialect.ENDPOINTS:
         Draft202012Validator.check_schema(endpoint.request(signature))
+        if signature is None:
+            Draft202012Validator.check_schema(endpoint.response(None))
 
 
 def test_a_row_is_an_array_in_the_order_of_the_columns_or_an_object_of_them():
@@ -52,8 +54,8 @@ def test_columns_are_named_as_they_were_fitted():
 
 
 def test_of_thousands_of_columns_none_is_listed():
-    for schema in (native.request(WIDE), v1.ENDPOINTS[0].request(WIDE), seldon.request(WIDE)):
-        assert "c2999" not in str(schema)
+    for dialect in (native, v1, v2, seldon):
+        assert "c2999" not in str(dialect.ENDPOINTS[0].request(WIDE))
     assert fits(_schemas.row(WIDE), [0.5] * 3000)
     assert fits(_schemas.row(WIDE), dict.fromkeys(WIDE.columns, 0.5))
     assert not fits(_schemas.row(WIDE), [0.5] * 2999)
@@ -115,6 +117,19 @@ def test_of_thousands_of_classes_none_is_listed():
     outputs = (TensorSpec("probabilities", "float64", (None, 3000)), TensorSpec("labels", "str", (None,)))
     signature = answering(*outputs, classes=(tuple(f"class {i}" for i in range(3000)),))
 
-    for dialect in (native, v1, seldon):
-        assert "class 2999" not in str(dialect.response(signature))
+    for dialect in (native, v1, v2, seldon):
+        assert "class 2999" not in str(dialect.ENDPOINTS[0].response(signature))
     assert fits(_schemas.prediction(signature), [0.5] * 3000)
+
+
+def test_columns_of_the_open_inference_protocol_are_tensors_of_their_datatypes():
+    schema = v2.ENDPOINTS[0].request(MIXED)
+    row = v2.ENDPOINTS[0].example({"city": "Rome", "age": 30.0, "code": None}, MIXED)
+
+    assert [(tensor["name"], tensor["datatype"]) for tensor in row["inputs"][:2]] == [
+        ("city", "BYTES"),
+        ("age", "FP64"),
+    ]
+    assert fits(schema, row)
+    row["inputs"][0]["datatype"] = "FP64"
+    assert not fits(schema, row)
