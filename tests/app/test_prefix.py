@@ -41,3 +41,18 @@ def test_the_docs_ask_for_their_schema_where_the_browser_can_reach_it(client):
     for path in ("/docs", "/team/iris/docs"):
         assert "'/team/iris/openapi.json'" in client.get(path).text
     assert client.get("/team/iris/openapi.json").json()["servers"] == [{"url": "/team/iris"}]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "root_path"), [("", ""), ("/", ""), ("//", ""), ("iris", "/iris"), ("//iris/", "/iris")]
+)
+def test_a_prefix_begins_with_one_slash_and_ends_with_none(prefix, root_path):
+    app = FastAPI()
+
+    @app.get("/health")
+    async def health(request: Request):
+        return request.scope["root_path"]
+
+    app.add_middleware(PathPrefix, prefix=prefix)
+
+    assert TestClient(app).get("/health").json() == root_path
