@@ -85,13 +85,21 @@ class Signature:
         InvalidTensor
             If names, widths or types do not fit; the message names the row and the column.
         """
-        if len(self.inputs[0].shape) > 2:
-            return {self.inputs[0].name: self._arrays(tensors)}
+        first, rows = self.inputs[0], tensors.get(ROWS)
+        # The common case, and all that it takes: numbers as the model wants them.
+        if (
+            rows is not None
+            and len(tensors) == len(self.inputs) == 1
+            and rows.dtype == np.float64
+            and first.dtype == "float64"
+            and rows.shape[1:] == first.shape[1:]
+        ):
+            return {first.name: rows}
+        if len(first.shape) > 2:
+            return {first.name: self._arrays(tensors)}
         columns = self._split(tensors)
         dtypes = [spec.dtype for spec in self.inputs]
         if len(dtypes) == 1 and len(self.inputs[0].shape) == 2:
-            if isinstance(columns, np.ndarray) and columns.dtype == np.float64:
-                return {self.inputs[0].name: columns}
             numbers = [self._numbers(array, label) for label, array in self._labelled(columns)]
             return {self.inputs[0].name: np.stack(numbers, axis=1)}
         cast = {"float64": self._numbers, "str": _strings, "object": _scalars}
@@ -135,8 +143,6 @@ class Signature:
         if set(tensors) != {ROWS}:
             raise InvalidTensor(f"expected each row as nested arrays of shape {shape}, not as an object")
         rows = tensors[ROWS]
-        if rows.dtype == np.float64 and rows.shape[1:] == shape:
-            return rows
         numbers = np.empty((len(rows), *(axis or 0 for axis in shape)))
         for row, value in enumerate(rows):
             nested = np.array(value.tolist() if isinstance(value, np.ndarray) else value, dtype=object)

@@ -96,8 +96,9 @@ class HttpLane:
             await send(message)
             is_answered = message["type"] == "http.response.body" and not message.get("more_body")
 
+        route = self._routes.find(path)
         try:
-            await self._carry(path, headers, exchange, scope, receive, send_traced)
+            await self._carry(route, path, headers, exchange, scope, receive, send_traced)
         except Exception as error:
             exchange.failure = error
             if code == CLIENT_GONE:
@@ -106,18 +107,25 @@ class HttpLane:
                 code = "500"
                 raise  # its answer has begun: all that is left is to break it off
         finally:
-            is_quiet = code in _PROBED and _PROBES.fullmatch(path) is not None
+            is_quiet = route is None and code in _PROBED and _PROBES.fullmatch(path) is not None
             self._recorder.end(exchange, code=code, is_quiet=is_quiet)
 
     async def _carry(
-        self, path: str, headers: dict[bytes, bytes], exchange: Exchange, scope: Scope, receive: Receive, send: Send
+        self,
+        route: Route | None,
+        path: str,
+        headers: dict[bytes, bytes],
+        exchange: Exchange,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        route = self._routes.find(path)
-        if route is not None:
-            exchange.protocol = route[0].protocol
         try:
-            needed: keys.Scope = "admin" if _ADMIN.fullmatch(path) else "predict"
-            if not OPEN.fullmatch(path):
+            if route is not None:
+                exchange.protocol = route[0].protocol
+                exchange.key_id = self._keys.admit(*_credentials(scope["headers"]), "predict")
+            elif not OPEN.fullmatch(path):
+                needed: keys.Scope = "admin" if _ADMIN.fullmatch(path) else "predict"
                 exchange.key_id = self._keys.admit(*_credentials(scope["headers"]), needed)
             if route is None:
                 # uvicorn sends no body after HEAD.
