@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 from ..errors import ServingError
 from .keys import Keys
+from .lane import credentials
 from .openapi import Description
 
 
@@ -39,16 +40,11 @@ def add(app: FastAPI, description: Description, keys: Keys) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> Response:
-        authorization, api_key = request.headers.get("authorization"), request.headers.get("x-api-key")
         is_typed = False
         with suppress(ServingError):
-            request.scope["exchange"].key_id = keys.admit(_bytes(authorization), _bytes(api_key), "predict")
+            request.scope["exchange"].key_id = keys.admit(*credentials(request.scope["headers"]), "predict")
             is_typed = True
         document = description.document(root_path=request.scope.get("root_path", ""), is_typed=is_typed)
         return Response(document, media_type="application/json")
 
     app.mount("/docs", StaticFiles(packages=[("fastapi_offline", "static")]))
-
-
-def _bytes(header: str | None) -> bytes | None:
-    return None if header is None else header.encode("latin-1")

@@ -36,7 +36,7 @@ _PROBES = re.compile(
 _PROBED = ("200", "503")
 
 #: What needs no key: probes, and the pages that tell a browser how to send one.
-OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs(/.*)?|/openapi\.json")
+OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs(/|/swagger-ui-bundle\.js|/swagger-ui\.css)?|/openapi\.json")
 
 #: Larger bodies are decoded on a thread, so that probes are answered in between.
 MAX_INLINE_BYTES = 262_144
@@ -123,10 +123,10 @@ class HttpLane:
         try:
             if route is not None:
                 exchange.protocol = route[0].protocol
-                exchange.key_id = self._keys.admit(*_credentials(scope["headers"]), "predict")
+                exchange.key_id = self._keys.admit(*credentials(scope["headers"]), "predict")
             elif not OPEN.fullmatch(path):
                 needed: keys.Scope = "admin" if _ADMIN.fullmatch(path) else "predict"
-                exchange.key_id = self._keys.admit(*_credentials(scope["headers"]), needed)
+                exchange.key_id = self._keys.admit(*credentials(scope["headers"]), needed)
             if route is None:
                 # uvicorn sends no body after HEAD.
                 method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -193,7 +193,7 @@ class HttpLane:
         )
 
 
-def _credentials(headers: Headers) -> tuple[bytes | None, bytes | None]:
+def credentials(headers: Headers) -> tuple[bytes | None, bytes | None]:
     """What the two headers that may hold a key say."""
     given = [(name, value) for name, value in headers if name in (b"authorization", b"x-api-key")]
     found = dict(given)

@@ -19,10 +19,12 @@ from .lane import OPEN
 _ERRORS = {
     "400": "The body is not the JSON that was expected",
     "404": "No model of that name",
+    "413": "The body is larger than config.limits.maxBodyBytes",
     "415": "The body is compressed",
     "422": "A value does not fit the model: the message names row and column",
     "500": "The model failed",
-    "503": "The model is not ready",
+    "503": "The model is not ready, or too many requests wait for it",
+    "504": "There was no answer within the time that the request had",
 }
 
 _KEY_ERRORS = {"401": "No API key, or none that is known", "403": "The API key is not for this"}

@@ -71,7 +71,7 @@ def test_the_server_is_told_the_literal_start_of_a_pattern(
 ) -> None:
     hosts = [{"paths": [{"path": pattern, "pathType": "ImplementationSpecific"}]}]
 
-    assert root_path(render({"ingress": {"enabled": True, "hosts": hosts}})) == literal
+    assert root_path(render({"ingress": {"enabled": True, "hosts": hosts}, "auth": AUTH})) == literal
 
 
 @pytest.mark.parametrize(
