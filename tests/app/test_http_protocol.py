@@ -98,7 +98,8 @@ def test_a_body_that_drips_ends_the_connection(times):
             while not answer.done():
                 writer.write(b"x")
                 await asyncio.sleep(0.005)
-            return answer.result()
+            # What was still on its way when the server closed comes back as a reset.
+            return b"" if isinstance(answer.exception(), ConnectionResetError) else answer.result()
 
     assert asyncio.run(asyncio.wait_for(drip(), 20)) == b""
 
