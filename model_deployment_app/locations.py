@@ -50,13 +50,13 @@ Generation = Annotated[
 ]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, alias_generator=to_camel, validate_by_alias=True
     )
 
 
-class _Model(_Strict):
+class _Model(Strict):
     """What is said of an artifact wherever it is."""
 
     sha256: Sha256 | None = None

@@ -122,6 +122,9 @@ class HttpLane:
             body = await _body(receive)
             if body is None:
                 return None
+            # Again: the one that was there while the body came may have been replaced, and be drained.
+            revision = self._dataplane.revision(name, version)
+            exchange.version = revision.version
             call = endpoint.decode(body, scope["headers"], revision)
             exchange.rows = n_rows(call.inputs)
             reply = call.encode(await self._dataplane.predict(revision, call.inputs, call.outputs))

@@ -10,7 +10,7 @@ import uvicorn
 
 from ..artifacts import Meter
 from ..errors import InvalidConfig, ServingError
-from ..settings import Settings
+from ..settings import ServerSettings
 from . import create_app
 from .keys import Keys
 
@@ -21,7 +21,7 @@ TERMINATION_LOG = "/dev/termination-log"
 
 
 def run(
-    settings: Settings,
+    settings: ServerSettings,
     *,
     host: str,
     port: int,
@@ -45,7 +45,7 @@ def run(
     Returns
     -------
     int
-        Exit status: 0 after SIGTERM or SIGINT, 1 if the model can never be served or the port cannot be had.
+        Exit status: 0 after SIGTERM or SIGINT, 1 if the only model can never be served or the port cannot be had.
     """
     refusals: list[ServingError] = []
 

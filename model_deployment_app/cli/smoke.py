@@ -11,6 +11,7 @@ import typer
 
 from .. import settings
 from ..errors import InferenceError, ModelNotReady, WrongAnswers
+from ..model_settings import ModelSettings
 
 TIMEOUT_S = 10
 
@@ -22,10 +23,15 @@ def smoke(
     ],
     url: Annotated[str, typer.Option(help="Address of the server.")] = "http://127.0.0.1:8000",
 ) -> None:
-    """Check that a server is ready, serves the model of a config, and answers what its passport says."""
+    """Check that a server is ready, serves each model of a config, and answers what their passports say."""
     chosen = settings.read(config)
     _get(f"{url}/readyz")
     health = _get(f"{url}/health")
+    for model in chosen.served:
+        _look_at(model, url, health)
+
+
+def _look_at(chosen: ModelSettings, url: str, health: Any) -> None:
     if chosen.name not in health["models_loaded"]:
         raise ModelNotReady(f"{url} serves {', '.join(health['models_loaded'])}, not {chosen.name}")
     [model] = [each for each in health["models"] if each["name"] == chosen.name]

@@ -32,6 +32,8 @@ class Revision:
         What loading took, by phase.
     run : callable
         Checked inputs and names of outputs in, outputs back.
+    worker : Worker or None
+        Whose `run` it is.
     """
 
     name: str
@@ -42,6 +44,12 @@ class Revision:
     example: Any = None
     passport: Passport | None = None
     load_seconds: dict[str, float] = field(default_factory=dict)
+    worker: Worker | None = None
+
+    async def close(self) -> None:
+        """Take no more requests, and answer those that have come."""
+        if self.worker is not None:
+            await self.worker.close()
 
 
 def build(
@@ -73,4 +81,4 @@ def build(
         passport.check_answers(predictor)
     worker = Worker(predictor, on_predicted=on_predicted)
     [example] = predictor.signature.instances(predictor.example)
-    return Revision(name, version, sha256, predictor.signature, worker.run, example, passport, load_seconds)
+    return Revision(name, version, sha256, predictor.signature, worker.run, example, passport, load_seconds, worker)

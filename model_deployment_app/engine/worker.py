@@ -37,6 +37,10 @@ class Worker:
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, inputs, outputs)
 
+    async def close(self) -> None:
+        """Answer what has come, then end the thread."""
+        await asyncio.to_thread(self._thread.shutdown)
+
     def _predict(self, inputs: Tensors, outputs: Collection[str]) -> Tensors:
         started = time.perf_counter()
         # On the thread: not every exception can cross to the loop. A StopIteration would hang the request for ever.
