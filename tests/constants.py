@@ -4,12 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import joblib
+import numpy as np
 from sklearn.linear_model import LinearRegression
 
 
-def publish(number: float, path: Path, *, width: int = 1) -> None:
+def publish(number: float, path: Path, *, width: int = 1, ballast_bytes: int = 0) -> None:
     """Put a model of *width* features that answers *number* at *path*, in one move, as a store does."""
-    _put(path, lambda file: joblib.dump(LinearRegression().fit([[0.0] * width] * 2, [number] * 2), file))
+    estimator = LinearRegression().fit([[0.0] * width] * 2, [number] * 2)
+    estimator.ballast_ = np.full(ballast_bytes, int(number) % 256, np.uint8)
+    _put(path, lambda file: joblib.dump(estimator, file))
 
 
 def publish_corrupt(path: Path) -> None:

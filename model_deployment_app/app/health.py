@@ -46,9 +46,9 @@ def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -
     async def health() -> dict[str, Any]:
         """What runs here: always 200 while the process answers."""
         waiting = repository.waiting()
-        is_over = any(not repository.is_busy(name) and repository.failure(name) for name in waiting)
+        is_loading = any(repository.is_busy(name) for name in waiting)
         return {
-            "status": "failed" if is_over else "loading" if waiting else "ok",
+            "status": "loading" if is_loading else "failed" if waiting else "ok",
             "models_loaded": repository.ready(),
             "models": _digests(repository),
             "failures": _failures(repository),
