@@ -59,7 +59,7 @@ def router(repository: ModelRepository, *, is_enabled: bool, timeout_s: float) -
         await repository.unload(name)
         return {"model": name, "status": "unloaded"}
 
-    @routes.post("/v2/repository/index")
+    @routes.post("/v2/repository/index", include_in_schema=is_enabled, responses=_REFUSALS)
     async def index(request: Request) -> list[dict[str, str]]:
         """Every model that there is, whether it is ready, and why not; ``{"ready": true}``: those that are."""
         message = _message(await request.body())
@@ -98,6 +98,7 @@ def router(repository: ModelRepository, *, is_enabled: bool, timeout_s: float) -
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"description": "A parameter or format that there is not"},
+    401: {"description": "No key, or one that is not known"},
     403: {"description": "Switched off, or the key is not for administration"},
     404: {"description": "No such model"},
     409: {"description": "It is being loaded or unloaded already"},

@@ -26,7 +26,9 @@ def describe(app: FastAPI, endpoints: Sequence[Endpoint], *, example: object | N
             document = get_openapi(title=app.title, version=app.version, routes=app.routes)
             for path in document["paths"].values():
                 for operation in path.values():
-                    operation["responses"].pop("422", None)  # FastAPI's own, which a name in a path cannot get
+                    # FastAPI's own, which a name in a path cannot get.
+                    if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                        del operation["responses"]["422"]
             document.get("components", {}).pop("schemas", None)
             document["paths"] |= {endpoint.path: {"post": _operation(endpoint, example)} for endpoint in endpoints}
             app.openapi_schema = document

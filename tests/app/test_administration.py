@@ -257,6 +257,24 @@ def test_a_key_for_administration_is_needed(serve, path):
     assert "no key is configured for administration" in keyless.json()["error"]
 
 
+def test_the_docs_tell_of_it_only_where_it_is_on(serve):
+    async def paths(*, is_enabled):
+        async with serve(is_enabled=is_enabled) as http:
+            return (await http.get("/openapi.json")).json()["paths"]
+
+    on, off = asyncio.run(paths(is_enabled=True)), asyncio.run(paths(is_enabled=False))
+
+    assert set(on) - set(off) == {
+        "/v1/models/{name}/load",
+        "/v1/models/{name}/unload",
+        "/v2/repository/index",
+        "/v2/repository/models/{name}/load",
+        "/v2/repository/models/{name}/unload",
+    }
+    assert set(on["/v1/models/{name}/load"]["post"]["responses"]) == {"200", "400", "401", "403", "404", "409", "422"}
+    assert "422" not in on["/v1/models/{name}"]["get"]["responses"]
+
+
 def test_it_is_off_unless_the_values_say_otherwise(serve):
     [v1, v2, index] = answers(
         serve,

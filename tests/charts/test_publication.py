@@ -79,7 +79,7 @@ def test_what_is_there_already_is_not_written_again(chart):
 def test_a_chart_of_several_models_is_not_pointed_at_one_artifact(tmp_path):
     (tmp_path / "values.yaml").write_text("config:\n  models:\n    - name: a\n")
 
-    with pytest.raises(ChartError, match="has config.models, .*: push without --chart"):
+    with pytest.raises(ChartError, match=r"has config\.models, .*: push without --chart"):
         point(tmp_path, IN_GCS, trusted_types=[])
 
 
