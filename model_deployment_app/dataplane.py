@@ -22,6 +22,10 @@ class DataPlane:
     def names(self) -> list[str]:
         return self._repository.names()
 
+    def waiting(self) -> list[str]:
+        """As `ModelRepository.waiting`."""
+        return self._repository.waiting()
+
     def revision(self, name: str | None = None, version: str | None = None) -> Revision:
         """As `ModelRepository.get`."""
         return self._repository.get(name, version)

@@ -7,6 +7,7 @@
     ├── PermissionDenied        403
     ├── ModelNotFound           404
     ├── MethodNotAllowed        405
+    ├── ModelBusy               409
     ├── PayloadTooLarge         413
     ├── UnsupportedEncoding     415
     ├── InferenceError          500
@@ -105,6 +106,11 @@ class ModelNotFound(ServingError):
 class MethodNotAllowed(ServingError):
     http_status = HTTPStatus.METHOD_NOT_ALLOWED
     grpc_status = "UNIMPLEMENTED"
+
+
+class ModelBusy(ServingError):
+    http_status = HTTPStatus.CONFLICT
+    grpc_status = "ABORTED"
 
 
 class PayloadTooLarge(ServingError):

@@ -5,18 +5,19 @@ The founding keys (``modelType``, ``job``, ``model``, ``inputSize``) are contrac
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel, to_snake
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from . import helm_yaml
 from .errors import InvalidConfig
-from .locations import GCSModel, LocalModel
+from .locations import LocalModel, Strict
+from .model_settings import ModelSettings, Name
 from .protection import Batching, Limits
 
 ENV_PREFIX = "MDA_"
@@ -51,6 +52,7 @@ _TYPED = (
     "grpc",
     "hangSeconds",
     "inputSize",
+    "loadUnload",
     "maxBodyBytes",
     "maxRows",
     "maxWaitMs",
@@ -78,8 +80,16 @@ def _typed(text: str) -> Any:
         return text  # the key's own type refuses it, by name
 
 
-class Settings(BaseSettings):
-    """What one server serves."""
+class Repository(Strict):
+    """``config.repository``: what may be asked of the models of a server that runs."""
+
+    load_unload: Annotated[
+        bool, Field(description="Load and unload models by request, with a key for administration.")
+    ] = False
+
+
+class ServerSettings(BaseSettings):
+    """What is said once, however many models there are."""
 
     model_config = SettingsConfigDict(
         extra="forbid",
@@ -89,50 +99,8 @@ class Settings(BaseSettings):
         alias_generator=to_camel,
         validate_by_alias=True,
         protected_namespaces=(),
-        json_schema_extra={
-            "if": {"properties": {"job": {"const": "regression"}}},
-            "then": {"properties": {"output": {"const": None}}},
-        },
     )
 
-    name: Annotated[
-        str,
-        Field(
-            pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$",
-            description="The model's name in URLs.",
-        ),
-    ] = "model"
-    version: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[A-Za-z0-9._-]{1,63}$",
-            description="Given in answers; default: the start of the artifact's digest.",
-        ),
-    ] = None
-    model_type: Annotated[Literal["pkl", "joblib"], Field(description="How the artifact is encoded.")]
-    job: Annotated[Literal["regression", "classification"], Field(description="What the model returns.")]
-    model: Annotated[GCSModel | LocalModel, Field(discriminator="method", description="Where the artifact is.")]
-    input_size: Annotated[
-        Annotated[int, Field(ge=1)] | None,
-        Field(description="Features per row; checked against the estimator."),
-    ] = None
-    output: Annotated[
-        Literal["probabilities", "label"] | None,
-        Field(description="What classification answers; default: probabilities."),
-    ] = None
-    example: Annotated[
-        list[JsonValue] | dict[str, JsonValue] | str | None,
-        Field(
-            description="One instance: warms the model up and is shown in /docs. Default: made up from the estimator."
-        ),
-    ] = None
-    device: Annotated[
-        str,
-        Field(
-            pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$",
-            description="Where PyTorch computes; auto: on a GPU where there is one, else on the CPU.",
-        ),
-    ] = "auto"
     gpu_memory_fraction: Annotated[
         Annotated[float, Field(gt=0, le=1)] | None,
         Field(description="Of a GPU's memory, how much PyTorch may take; default: all."),
@@ -150,6 +118,7 @@ class Settings(BaseSettings):
     ] = 300
     batching: Annotated[Batching, Field(description="Which requests the model is asked together.")] = Batching()
     limits: Annotated[Limits, Field(description="What may wait for the model, and how long.")] = Limits()
+    repository: Annotated[Repository, Field(description="What may be asked of a server that runs.")] = Repository()
     docs: Annotated[bool, Field(description="Serve /docs and /openapi.json.")] = True
     grpc: Annotated[
         bool, Field(description="Serve the Open Inference Protocol over gRPC too, on port 8001 in a pod.")
@@ -160,11 +129,10 @@ class Settings(BaseSettings):
     ] = "text"
     access_log: Annotated[bool, Field(description="A line for every request; else for those that fail.")] = True
 
-    @model_validator(mode="after")
-    def _output_is_for_classification(self) -> "Settings":
-        if self.job == "regression" and self.output is not None:
-            raise ValueError("output is for job: classification; remove it")
-        return self
+    @property
+    def served(self) -> Sequence[ModelSettings]:
+        """What is said of each model; the first answers where a request names none."""
+        raise NotImplementedError
 
     @classmethod
     def settings_customise_sources(
@@ -178,7 +146,36 @@ class Settings(BaseSettings):
         return _Environment(settings_cls), init_settings
 
 
-def read(file: Path, *, model_path: Path | None = None) -> Settings:
+class Settings(ModelSettings, ServerSettings):
+    """A server of one model, whose keys stand beside the server's."""
+
+    model_config = SettingsConfigDict()
+    name: Name = "model"
+
+    @property
+    def served(self) -> Sequence[ModelSettings]:
+        return [self]
+
+
+class SeveralModels(ServerSettings):
+    """A server of several models, each with keys of its own."""
+
+    models: Annotated[list[ModelSettings], Field(min_length=1, description="What is served, each by its name.")]
+
+    @field_validator("models")
+    @classmethod
+    def _names_are_unique(cls, models: list[ModelSettings]) -> list[ModelSettings]:
+        names = [model.name for model in models]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two are named {twice}: give each a name of its own")
+        return models
+
+    @property
+    def served(self) -> Sequence[ModelSettings]:
+        return self.models
+
+
+def read(file: Path, *, model_path: Path | None = None) -> Settings | SeveralModels:
     """Read a chart's values.yaml, its ``config:`` section alone, or the JSON of a ConfigMap.
 
     Parameters
@@ -186,7 +183,7 @@ def read(file: Path, *, model_path: Path | None = None) -> Settings:
     file : Path
         The document. Without ``name``, a chart's own name is taken from the Chart.yaml beside it.
     model_path : Path, optional
-        Serve this artifact in place of the one that ``model`` names.
+        Serve this artifact in place of the one that ``model`` names; not for several models.
 
     Raises
     ------
@@ -194,10 +191,14 @@ def read(file: Path, *, model_path: Path | None = None) -> Settings:
         One line with every fault: the path of the key, what is wrong, what was expected.
     """
     document = _document(file)
-    chart = file.parent / "Chart.yaml"
-    if "name" not in document and chart.is_file():
-        document["name"] = _document(chart).get("name")
     try:
+        if "models" in document:
+            if model_path is not None:
+                raise InvalidConfig(f"{file}: has config.models: --model-path is for a config of one model")
+            return SeveralModels(**document)
+        chart = file.parent / "Chart.yaml"
+        if "name" not in document and chart.is_file():
+            document["name"] = _document(chart).get("name")
         settings = Settings(**document)
         if model_path is None:
             return settings
@@ -230,6 +231,10 @@ def _document(file: Path) -> dict[str, Any]:
     return document
 
 
+#: Where a key of one model stands that was left beside ``config.models``.
+_OF_ONE_MODEL = [(to_camel(name),) for name in ModelSettings.model_fields]
+
+
 def _faults(error: ValidationError) -> Iterator[str]:
     for fault in error.errors():
         # A discriminated union puts its tag into the path: model.GCS.bucketName is model.bucketName to the user.
@@ -238,6 +243,8 @@ def _faults(error: ValidationError) -> Iterator[str]:
         given = [name for name in os.environ if _FOUNDING.get(name, name) == variable]
         key = given[0] if given else ".".join(["config", *parts])
         match fault["type"]:
+            case "extra_forbidden" if error.title == "SeveralModels" and fault["loc"] in _OF_ONE_MODEL:
+                yield f"{key}: is of one model: beside config.models, it stands in an entry of it"
             case "extra_forbidden":
                 yield f"{key}: unknown key"
             case "missing":

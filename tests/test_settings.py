@@ -263,3 +263,33 @@ def test_settings_cannot_be_changed_once_read(config):
         settings.name = "other"
 
     assert isinstance(settings, Settings)
+
+
+def test_one_model_and_several_are_served_alike(config):
+    one = read(config({**LOCAL, "name": "a"}))
+    several = read(config({"models": [{**LOCAL, "name": "a"}, {**LOCAL, "name": "b", "model": GCS}]}, "several.json"))
+
+    assert [model.name for model in one.served] == ["a"]
+    assert [model.name for model in several.served] == ["a", "b"]
+    assert several.served[1].model.uri == "gs://bucket/models/iris"
+
+
+@pytest.mark.parametrize(
+    ("beside", "line"),
+    [
+        ({"models": [{**LOCAL, "name": "a"}] * 2}, "config.models: two are named a: give each a name of its own"),
+        ({"model": GCS}, "config.model: is of one model: beside config.models, it stands in an entry of it"),
+        ({"jobs": "x"}, "config.jobs: unknown key"),
+        ({"models": [{**LOCAL, "name": "a", "model": {"method": "S3"}}]}, "config.models.0.model.method: expected one"),
+    ],
+)
+def test_what_is_wrong_with_several_models_is_told_by_its_path(config, beside, line):
+    with pytest.raises(InvalidConfig) as refusal:
+        read(config({"models": [{**LOCAL, "name": "a"}], **beside}))
+
+    assert line in str(refusal.value)
+
+
+def test_a_model_path_is_for_a_config_of_one_model(config, tmp_path):
+    with pytest.raises(InvalidConfig, match="--model-path is for a config of one model"):
+        read(config({"models": [{**LOCAL, "name": "a"}]}), model_path=tmp_path)

@@ -16,13 +16,14 @@ from ..engine.limits import Limits
 from ..errors import InvalidConfig, LoadError, MissingExtra, ServingError
 from ..loading import ModelSource
 from ..locations import GCSModel
+from ..model_settings import ModelSettings
 from ..protocols import from_instance
 from ..repository import ModelRepository
-from ..settings import Settings
+from ..settings import ServerSettings
 from ..telemetry import logs
 from ..telemetry.exchange import Recorder
 from ..telemetry.metrics import Metrics
-from . import docs, health, openapi
+from . import administration, docs, health, openapi
 from .keys import Keys
 from .lane import HttpLane
 from .prefix import PathPrefix
@@ -35,7 +36,7 @@ APP_VERSION = version("model-deployment-app")
 
 
 def create_app(
-    settings: Settings,
+    settings: ServerSettings,
     *,
     cache_dir: Path,
     on_refusal: Callable[[LoadError], None],
@@ -46,15 +47,15 @@ def create_app(
     grpc_port: int = 8001,
     grpc_grace_s: float = 30.0,
 ) -> FastAPI:
-    """The ASGI application of one server; the model is loaded in the background once it has started.
+    """The ASGI application of one server; models are loaded in the background once it has started.
 
     Parameters
     ----------
-    settings : Settings
+    settings : ServerSettings
     cache_dir : Path
         For downloaded artifacts.
     on_refusal : callable
-        Called once, perhaps from another thread, if the model can never be served or gRPC has no port.
+        Called once, perhaps from another thread, if the only model can never be served or gRPC has no port.
     meter : callable
         Is told how far a download is, as `artifacts.fetch` tells it.
     keys : Keys, optional
@@ -75,7 +76,7 @@ def create_app(
     keys = Keys({}) if keys is None else keys
     events = logs.events(settings.log_level, settings.log_format)
     recorder = Recorder(metrics, events, has_access_log=settings.access_log)
-    repository = ModelRepository([source(settings)], cache_dir=cache_dir, meter=meter, metrics=metrics)
+    repository = ModelRepository(sources(settings), cache_dir=cache_dir, meter=meter, metrics=metrics)
     dataplane = DataPlane(repository)
     grpc_server = None
     if settings.grpc:
@@ -83,7 +84,7 @@ def create_app(
             dataplane,
             keys=keys,
             recorder=recorder,
-            is_ready=lambda: len(repository.ready()) == len(repository.names()),
+            is_ready=lambda: not repository.waiting(),
             host=host,
             port=grpc_port,
             max_message_bytes=settings.limits.max_body_bytes,
@@ -102,7 +103,7 @@ def create_app(
             await grpc_server.stop(grpc_grace_s)
 
     app = _Application(
-        title=f"{settings.name} ({settings.job})",
+        title=", ".join(f"{model.name} ({model.job})" for model in settings.served),
         version=APP_VERSION,
         lifespan=lifespan,
         openapi_url=None,  # and no /docs of FastAPI's own, which come from the internet
@@ -111,6 +112,11 @@ def create_app(
     dialects = [plugins.find("protocols", name) for name in plugins.names("protocols")]
     endpoints = [endpoint for dialect in dialects for endpoint in dialect.ENDPOINTS]
     app.include_router(health.router(repository, metrics, app_version=APP_VERSION))
+    app.include_router(
+        administration.router(
+            repository, is_enabled=settings.repository.load_unload, timeout_s=settings.startup_seconds
+        )
+    )
     for dialect in dialects:
         if hasattr(dialect, "router"):
             app.include_router(dialect.router(dataplane))
@@ -160,28 +166,32 @@ def _grpc_server() -> type["GrpcServer"]:
     return GrpcServer
 
 
-def source(settings: Settings) -> ModelSource:
+def sources(settings: ServerSettings) -> list[ModelSource]:
     """What a server of these settings loads."""
+    return [_source(model, settings) for model in settings.served]
+
+
+def _source(served: ModelSettings, settings: ServerSettings) -> ModelSource:
+    model = served.model
     options: dict[str, Any] = {
-        "job": settings.job,
-        "output": settings.output,
-        "input_size": settings.input_size,
-        "device": settings.device,
+        "job": served.job,
+        "output": served.output,
+        "input_size": served.input_size,
+        "device": served.device,
         "gpu_memory_fraction": settings.gpu_memory_fraction,
-        "pickle": settings.model.pickle,
-        "trusted_types": settings.model.trusted_types,
+        "pickle": model.pickle,
+        "trusted_types": model.trusted_types,
     }
-    if settings.example is not None:
-        options["example"] = from_instance(settings.example)
-    model = settings.model
+    if served.example is not None:
+        options["example"] = from_instance(served.example)
     return ModelSource(
-        name=settings.name,
-        version=settings.version,
+        name=served.name,
+        version=served.version,
         uri=model.uri,
         sha256=model.sha256,
         project=model.project_name if isinstance(model, GCSModel) else None,
         generation=model.generation if isinstance(model, GCSModel) else None,
-        model_format=settings.model_type,
+        model_format=served.model_type,
         options=options,
         versions=model.versions,
         require_passport=settings.require_passport,

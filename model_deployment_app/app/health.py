@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
-from ..errors import MethodNotAllowed, ModelNotFound, ModelNotReady, ServingError, Unauthenticated
+from ..errors import LoadError, MethodNotAllowed, ModelNotFound, ModelNotReady, ServingError, Unauthenticated
 from ..protocols import Headers
 from ..repository import ModelRepository
 from ..telemetry.metrics import CONTENT_TYPE, Metrics
@@ -29,12 +29,14 @@ def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -
 
     @routes.get("/readyz", responses={503: {"description": "Loading, or waiting for the store"}})
     async def readyz() -> Response:
-        """200 once every model has answered its warm-up; before, 503 with the code and the reason."""
-        waiting = [name for name in repository.names() if name not in repository.ready()]
-        if waiting:
-            failure = repository.failure(waiting[0])
+        """200 while every model answers but those that were unloaded by request; else 503 with the reason."""
+        if waiting := repository.waiting():
+            # Of several, those that have failed are told before those that load.
+            name = next((name for name in waiting if repository.failure(name)), waiting[0])
+            failure = repository.failure(name)
+            about = "" if len(repository.names()) == 1 else f"{name}: "
             code = failure.code if failure else "Loading"
-            return _not("ready", code, str(failure) if failure else f"{waiting[0]} is loading")
+            return _not("ready", code, f"{about}{failure}" if failure else f"{name} is loading")
         if (reason := _ailment(repository)) is not None:
             return _not("ready", "Stuck", reason)
         return JSONResponse({"status": "ready", "models": _digests(repository)})
@@ -42,11 +44,14 @@ def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -
     @routes.get("/health")
     async def health() -> dict[str, Any]:
         """What runs here: always 200 while the process answers."""
-        loaded = repository.ready()
+        waiting = repository.waiting()
+        is_loading = any(repository.is_busy(name) for name in waiting)
         return {
-            "status": "ok" if len(loaded) == len(repository.names()) else "loading",
-            "models_loaded": loaded,
+            "status": "loading" if is_loading else "failed" if waiting else "ok",
+            "models_loaded": repository.ready(),
             "models": _digests(repository),
+            "failures": _failures(repository),
+            "generation": repository.generation,
             "app_version": app_version,
         }
 
@@ -92,6 +97,14 @@ def _digests(repository: ModelRepository) -> list[dict[str, Any]]:
     ]
 
 
+def _failures(repository: ModelRepository) -> list[dict[str, str]]:
+    """Why the last attempts to load failed; a model whose new artifact was refused may answer with the one before."""
+    failures = {name: repository.failure(name) for name in repository.names()}
+    return [
+        {"name": name, "code": failure.code, "reason": str(failure)} for name, failure in failures.items() if failure
+    ]
+
+
 async def refuse_path(_: Request, error: Exception) -> Response:
     """The body for a path or a method that there is not."""
     assert isinstance(error, HTTPException)
@@ -107,7 +120,9 @@ async def refuse(request: Request, error: Exception) -> Response:
 
 
 def error_body(failure: ServingError) -> bytes:
-    return orjson.dumps({"error": str(failure)})
+    # What is wrong with an artifact has an entry in docs/TROUBLESHOOTING.md by its code.
+    code = f"{failure.code}: " if isinstance(failure, LoadError) else ""
+    return orjson.dumps({"error": f"{code}{failure}"})
 
 
 def error_headers(failure: ServingError) -> Headers:

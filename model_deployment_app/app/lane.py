@@ -7,6 +7,7 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..dataplane import DataPlane
+from ..engine.revision import Revision
 from ..errors import (
     InferenceError,
     InvalidRequest,
@@ -17,7 +18,7 @@ from ..errors import (
     UnsupportedEncoding,
     sized,
 )
-from ..protocols import Headers, Reply
+from ..protocols import Call, Headers, Reply
 from ..telemetry import trace
 from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
 from ..tensors import n_rows
@@ -146,7 +147,7 @@ class HttpLane:
         self, route: Route, headers: dict[bytes, bytes], exchange: Exchange, scope: Scope, receive: Receive
     ) -> Reply | None:
         """The answer; None if the client has gone."""
-        endpoint, name, version = route
+        _, name, version = route
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed(f"{scope['method']} is not for this path: use POST")
@@ -158,10 +159,8 @@ class HttpLane:
             body = await self._body(headers, receive)
             if body is None:
                 return None
-            if len(body) <= MAX_INLINE_BYTES:
-                call = endpoint.decode(body, scope["headers"], revision)
-            else:
-                call = await asyncio.to_thread(endpoint.decode, body, scope["headers"], revision)
+            revision, call = await self._call(route, body, scope)
+            exchange.version = revision.version
             exchange.rows = n_rows(call.inputs)
             answer = self._dataplane.predict(revision, call.inputs, call.outputs, timeout_s=timeout_s)
             outputs = await unless_gone(receive, answer)
@@ -173,6 +172,17 @@ class HttpLane:
         except Exception as error:
             raise InferenceError(str(FAILED)) from error
         return Reply(reply.body, reply.media_type, (*reply.headers, (b"x-model-sha256", revision.sha256.encode())))
+
+    async def _call(self, route: Route, body: bytes, scope: Scope) -> tuple[Revision, Call]:
+        """The request, decoded for whom answers it now: another may have been replaced meanwhile, and be drained."""
+        endpoint, name, version = route
+        while True:
+            revision = self._dataplane.revision(name, version)
+            if len(body) <= MAX_INLINE_BYTES:
+                return revision, endpoint.decode(body, scope["headers"], revision)
+            call = await asyncio.to_thread(endpoint.decode, body, scope["headers"], revision)
+            if self._dataplane.revision(name, version) is revision:
+                return revision, call
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
         """The whole request body; None if the client has gone."""

@@ -93,7 +93,9 @@ class Description:
         )
         for path in document["paths"].values():
             for operation in path.values():
-                operation["responses"].pop("422", None)  # FastAPI's own, which a name in a path cannot get
+                # FastAPI's own, which a name in a path cannot get.
+                if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                    del operation["responses"]["422"]
         document.get("components", {}).pop("schemas", None)
         first = [each for each in revisions if each.name == self._dataplane.names()[0]]
         for endpoint in self._endpoints:

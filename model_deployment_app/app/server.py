@@ -10,7 +10,7 @@ import uvicorn
 
 from ..artifacts import Meter
 from ..errors import InvalidConfig, ServingError, printable
-from ..settings import Settings
+from ..settings import ServerSettings
 from ..telemetry.logs import LogFormat
 from . import create_app
 from .http_protocol import GuardedProtocol
@@ -23,7 +23,7 @@ TERMINATION_LOG = "/dev/termination-log"
 
 
 def run(
-    settings: Settings,
+    settings: ServerSettings,
     *,
     host: str,
     port: int,
@@ -48,7 +48,7 @@ def run(
     Returns
     -------
     int
-        Exit status: 0 after SIGTERM or SIGINT, 1 if the model can never be served or a port cannot be had.
+        Exit status: 0 after SIGTERM or SIGINT, 1 if the only model can never be served or a port cannot be had.
     """
     refusals: list[ServingError] = []
 

@@ -35,7 +35,7 @@ def point(chart: Path, location: Mapping[str, Any], *, trusted_types: list[str])
     Raises
     ------
     ChartError
-        If values.yaml has no ``config.model``.
+        If values.yaml has no ``config.model``, or several models.
     """
     file = chart / "values.yaml"
     values = _values(chart)
@@ -70,11 +70,17 @@ def _values(chart: Path) -> CommentedMap:
     file = chart / "values.yaml"
     try:
         values = _yaml().load(file.read_text(encoding="utf-8"))
-        model = (values or {}).get("config", {}).get("model")
+        config = (values or {}).get("config", {})
+        model = config.get("model")
     except FileNotFoundError:
         raise ChartError(f"{file}: no such file: give the folder of a chart") from None
     except AttributeError:  # of a list, or of text
-        model = None
+        config, model = {}, None
+    if "models" in config:
+        raise ChartError(
+            f"{file}: has config.models, and cannot be pointed at one artifact: push without --chart, and write the "
+            "sha256 that it prints into the entry of that model"
+        )
     if not isinstance(model, CommentedMap) or not model:
         raise ChartError(f"{file}: expected a section config.model")
     return values

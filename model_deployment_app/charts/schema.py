@@ -1,4 +1,4 @@
-"""The schema of a chart's values.yaml: Kubernetes' keys are written here, `config` comes from `Settings`.
+"""The schema of a chart's values.yaml: Kubernetes' keys are written here, `config` comes from the settings.
 
 Helm checks values against it before it renders anything, so `helm lint` and `helm install` refuse what the
 server would refuse. Draft-07 without `$id` or remote `$ref`: the draft that Helm reads, and it works offline.
@@ -6,7 +6,9 @@ server would refuse. Draft-07 without `$id` or remote `$ref`: the draft that Hel
 
 from typing import Any
 
-from ..settings import Settings
+from pydantic import BaseModel
+
+from ..settings import Settings, SeveralModels
 
 Schema = dict[str, Any]
 
@@ -24,13 +26,26 @@ NAME: Schema = {"type": "string", "pattern": "^([a-z]([-a-z0-9]*[a-z0-9])?)?$"}
 
 def values_schema() -> Schema:
     """The whole schema, as `mda schema` prints it and as `values.schema.json` holds it."""
-    config = Settings.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
-    definitions = config.pop("$defs")
+    definitions: dict[str, Schema] = {}
+    # Not anyOf: Helm would tell the faults of both.
+    config = {
+        "type": "object",
+        "if": {"required": ["models"]},
+        "then": _hoisted(SeveralModels, definitions),
+        "else": _hoisted(Settings, definitions),
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         **_section(_KUBERNETES | {"config": _plain(config)}, required=["image", "config"]),
         "definitions": _plain_each(definitions),
     }
+
+
+def _hoisted(settings: type[BaseModel], definitions: dict[str, Schema]) -> Schema:
+    """The schema of *settings*; what it refers to goes into *definitions*."""
+    schema = settings.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
+    definitions |= schema.pop("$defs")
+    return schema
 
 
 def _section(properties: dict[str, Schema], *, required: list[str] | None = None) -> Schema:

@@ -80,7 +80,7 @@ def _agree(record: Passport, chart: Path, *, is_agreed: bool) -> None:
 
 def _compare(record: Passport, chart: Path) -> None:
     """Refuse to publish what the chart's pods would refuse."""
-    chosen = settings.read(chart / "values.yaml")
+    [chosen] = settings.read(chart / "values.yaml").served  # of several, none is config.model
     pairs: list[tuple[str, str, str]] = [("job", record.job, chosen.job)]
     if record.job == "classification":
         pairs.append(("output", record.output or "probabilities", chosen.output or "probabilities"))

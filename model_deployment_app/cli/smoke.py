@@ -13,6 +13,7 @@ import typer
 
 from .. import mounted, settings
 from ..errors import InferenceError, InvalidConfig, ModelNotReady, WrongAnswers
+from ..model_settings import ModelSettings
 
 TIMEOUT_S = 10
 
@@ -28,11 +29,16 @@ def smoke(
         typer.Option(envvar="API_KEYS_DIR", help="The server's folder of API keys, one of which is sent; or API_KEYS."),
     ] = None,
 ) -> None:
-    """Check that a server is ready, serves the model of a config, and answers what its passport says."""
+    """Check that a server is ready, serves each model of a config, and answers what their passports say."""
     chosen = settings.read(config)
     key = _key(os.environ, api_keys_dir)
     _get(f"{url}/readyz")
     health = _get(f"{url}/health")
+    for model in chosen.served:
+        _look_at(model, url, health, key)
+
+
+def _look_at(chosen: ModelSettings, url: str, health: Any, key: bytes | None) -> None:
     if chosen.name not in health["models_loaded"]:
         raise ModelNotReady(f"{url} serves {', '.join(health['models_loaded'])}, not {chosen.name}")
     [model] = [each for each in health["models"] if each["name"] == chosen.name]

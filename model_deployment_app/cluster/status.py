@@ -39,7 +39,8 @@ def lines(title: str, *, history: Sequence[Revision], objects: Sequence[Object],
     wanted = sum(one["spec"].get("replicas", 1) for one in deployments)
     told = [title, f"  release   {_release(history)}"]
     told += [f"  image     {image}" for image in sorted(set(map(_image, pods or map(_template, deployments))))]
-    told += [f"  artifact  {_artifact(one)}" for one in objects if CONFIG_FILE in one.get("data", {})]
+    configs = [json.loads(one["data"][CONFIG_FILE]) for one in objects if CONFIG_FILE in one.get("data", {})]
+    told += [f"  artifact  {_artifact(one)}" for config in configs for one in config.get("models", [config])]
     told += [f"  pods      {sum(map(evidence.is_ready, pods))} of {wanted} ready"]
     told += [f"    {_pod(pod)}" for pod in sorted(pods, key=lambda pod: pod["metadata"]["name"])]
     if reason := evidence.why(deployments, pods, events):
@@ -62,9 +63,8 @@ def _image(pod: Object) -> str:
     return next(one["image"] for one in pod["spec"]["containers"] if one["name"] == "model")
 
 
-def _artifact(config_map: Object) -> str:
-    config: dict[str, Any] = json.loads(config_map["data"][CONFIG_FILE])
-    model = config["model"]
+def _artifact(served: dict[str, Any]) -> str:
+    model = served["model"]
     where = model.get("path") or f"gs://{model.get('bucketName')}/{model.get('blobDir')}"
     digest = f"sha256 {model['sha256']}" if model.get("sha256") else "not pinned: config.model.sha256 is not set"
     return f"{where}, {digest}"

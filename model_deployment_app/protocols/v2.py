@@ -94,7 +94,7 @@ def router(dataplane: DataPlane) -> APIRouter:
     @routes.get("/health/ready", responses=_NOT_READY)
     async def ready() -> dict[str, bool]:
         """Whether every model answers: 200, or 503 with the reason."""
-        for name in dataplane.names():
+        for name in dataplane.waiting():
             dataplane.revision(name)
         return {"ready": True}
 

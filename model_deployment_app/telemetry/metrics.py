@@ -166,12 +166,18 @@ class Metrics:
     def loaded(
         self, *, model: str, version: str, sha256: str, is_verified: bool, seconds: Mapping[str, float], count: int
     ) -> None:
-        """Tell of a model that has just become ready, one of *count*."""
+        """Tell of a model that has just become ready, or has another artifact; *count* are ready."""
         for series in (self._load_s, self._artifact):
             series.remove_by_labels({"model": model})
         for phase, phase_s in seconds.items():
             self._load_s.labels(model, phase).set(phase_s)
         self._artifact.labels(model, version, sha256, "yes" if is_verified else "no").set(1)
+        self._loaded.set(count)
+
+    def unloaded(self, *, model: str, count: int) -> None:
+        """Tell of a model that answers no more; *count* still do."""
+        self._load_s.remove_by_labels({"model": model})
+        self._artifact.remove_by_labels({"model": model})
         self._loaded.set(count)
 
     def text(self) -> bytes:

@@ -170,6 +170,8 @@ def test_health_names_the_models_their_digests_and_the_version(serve, tmp_path):
         "status": "ok",
         "models_loaded": ["sum"],
         "models": [model],
+        "failures": [],
+        "generation": 0,
         "app_version": APP_VERSION,
     }
     assert ready.json() == {"status": "ready", "models": [model]}

@@ -52,6 +52,17 @@ def test_without_a_name_the_model_is_called_like_its_chart(render: Callable[...,
     assert settings.read(mounted).name == "iris"
 
 
+def test_a_pod_of_several_models_reads_them_all(render: Callable[..., Any], tmp_path: Path) -> None:
+    own = dict.fromkeys(["name", "modelType", "job", "model", "inputSize"])
+    every = {"modelType": "joblib", "job": "regression", "model": {"method": "LOCAL", "path": "/models/m"}}
+    mounted = tmp_path / "config.json"
+
+    values = {"config": {**own, "models": [every | {"name": "a"}, every | {"name": "b"}]}}
+    mounted.write_text(render(values)["ConfigMap"]["data"]["config.json"])
+
+    assert [model.name for model in settings.read(mounted).served] == ["a", "b"]
+
+
 def test_a_volume_is_mounted_read_only_where_the_values_say(render: Callable[..., Any]) -> None:
     nfs = {"server": "10.0.0.2", "path": "/export"}
 

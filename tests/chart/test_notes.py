@@ -52,6 +52,17 @@ def test_the_notes_send_a_key_where_one_is_asked_for(notes: Callable[..., str]) 
     assert shlex.split(curl)[-1] == '{"instances":[[1,2]]}'
 
 
+def test_the_notes_ask_the_first_of_several_models(notes: Callable[..., str]) -> None:
+    own = dict.fromkeys(["name", "modelType", "job", "model", "inputSize"])
+    every = {"modelType": "joblib", "job": "regression", "model": {"method": "LOCAL", "path": "/models/m"}}
+
+    text = notes({"config": {**own, "models": [every | {"name": "a", "example": [1]}, every | {"name": "b"}]}})
+
+    assert "a, b are served by " in text
+    assert "8000/v1/models/a:predict" in text
+    assert '{"instances":[[1]]}' in text
+
+
 @pytest.mark.parametrize(
     ("tls", "url"),
     [([], "http://models.example.com/iris"), ([{"secretName": "tls-secret"}], "https://models.example.com/iris")],

@@ -7,6 +7,13 @@ from typing import Any
 import pytest
 
 
+def several(*models: dict[str, Any]) -> dict[str, Any]:
+    """Values of a chart that serves these in place of the one that it was rendered for."""
+    own = dict.fromkeys(["name", "modelType", "job", "model", "inputSize"])
+    every = {"modelType": "joblib", "job": "regression", "model": {"method": "LOCAL", "path": "/models/m"}}
+    return {"config": {**own, "models": [every | model for model in models]}}
+
+
 @pytest.mark.parametrize(
     ("values", "line"),
     [
@@ -54,6 +61,11 @@ import pytest
             "config.device: cuda:2 asked, but the pod has 2 GPU(s)",
         ),
         ({"config": {"device": "cuda:10"}, "gpu": {"enabled": True}}, "config.device: cuda:10 asked"),
+        (
+            several({"name": "a"}, {"name": "b", "device": "cuda:1"}) | {"gpu": {"enabled": True}},
+            "config.models: b: device: cuda:1 asked, but the pod has 1 GPU(s)",
+        ),
+        (several({"name": "a"}, {"name": "b"}, {"name": "a"}), "config.models: two are named a;"),
         (
             {"podLabels": {"app.kubernetes.io/name": "x"}},
             "podLabels: app.kubernetes.io/name is what the Service selects",

@@ -108,7 +108,7 @@ def nested(changes: dict[str, Any]) -> dict[str, Any]:
 def test_the_table_holds_every_key() -> None:
     known = set(keys(values_schema()))
 
-    assert {key for key in known if key != "global" and not key.startswith("config.")} == set(CHANGES)
+    assert known - {"global", "config"} == set(CHANGES)
 
 
 @pytest.mark.parametrize("key", CHANGES)

@@ -76,6 +76,13 @@ def test_what_is_there_already_is_not_written_again(chart):
     assert (chart / "values.yaml").stat().st_mtime_ns == written
 
 
+def test_a_chart_of_several_models_is_not_pointed_at_one_artifact(tmp_path):
+    (tmp_path / "values.yaml").write_text("config:\n  models:\n    - name: a\n")
+
+    with pytest.raises(ChartError, match=r"has config\.models, .*: push without --chart"):
+        point(tmp_path, IN_GCS, trusted_types=[])
+
+
 @pytest.mark.parametrize("text", [None, "", "config: {}\n", "config:\n  model:\n", "- 1\n"])
 def test_a_folder_that_is_no_chart_is_refused(tmp_path, text):
     if text is not None:

@@ -70,6 +70,16 @@ def test_a_server_that_answers_the_example_passes(config, server, capsys):
     assert "config.example -> 4.5" in capsys.readouterr().out
 
 
+def test_each_of_several_models_is_looked_at(config, server, capsys):
+    one = json.loads(config.read_text())
+    config.write_text(json.dumps({"models": [one, one | {"name": "rose"}]}))
+
+    with pytest.raises(ModelNotReady, match="serves iris, not rose"):
+        smoke(config, server(readyz=READY, health=HEALTH, predict=(200, {"predictions": [4.5]})))
+
+    assert "is ready and serves iris" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("answers", "error", "message"),
     [

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from model_deployment_app.cluster.helm import Helm
@@ -43,6 +46,24 @@ def test_an_artifact_that_is_not_pinned_is_said_to_be(deploy: Deploy, the_helm: 
     lines = status("iris", helm=the_helm, kubectl=the_kubectl)
 
     assert "  artifact  /models/iris.joblib, not pinned: config.model.sha256 is not set" in lines
+
+
+def test_the_artifact_of_each_of_several_models_is_told(
+    deploy: Deploy, the_helm: Helm, the_kubectl: Kubectl, tmp_path: Path
+) -> None:
+    own = ["name", "modelType", "job", "model", "inputSize"]
+    every = {"modelType": "joblib", "job": "regression"}
+    models = [every | {"name": name, "model": {"method": "LOCAL", "path": f"/models/{name}"}} for name in ("a", "b")]
+    values = tmp_path / "several.yaml"
+    values.write_text(json.dumps({"config": dict.fromkeys(own) | {"models": models}}))
+
+    deploy(helm_args=f"--values {values}")
+
+    lines = status("iris", helm=the_helm, kubectl=the_kubectl)
+    assert [line.partition(",")[0] for line in lines if "artifact" in line] == [
+        "  artifact  /models/a",
+        "  artifact  /models/b",
+    ]
 
 
 def test_what_is_not_deployed_is_said_to_be(the_helm: Helm, the_kubectl: Kubectl) -> None:

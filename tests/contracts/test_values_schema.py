@@ -21,8 +21,15 @@ def without(key: str) -> dict[str, Any]:
     return {name: value for name, value in BLOCK.items() if name != key}
 
 
+NAMED = BLOCK | {"name": "a"}
+SEVERAL = {"models": [NAMED, NAMED | {"name": "b", "modelType": "pkl", "version": "v2"}]}
+
 GOOD: list[dict[str, Any]] = [
     BLOCK,
+    SEVERAL,
+    {"models": [NAMED], "startupSeconds": 600, "requirePassport": True},
+    SEVERAL | {"repository": {"loadUnload": True}},
+    BLOCK | {"repository": {}},
     BLOCK | {"modelType": "pkl", "job": "regression", "model": LOCAL},
     BLOCK | {"name": "a"},
     BLOCK | {"name": "A.b_c-" + "d" * 56 + "9"},
@@ -57,6 +64,20 @@ GOOD: list[dict[str, Any]] = [
 ]
 BAD: list[dict[str, Any]] = [
     {},
+    {"models": []},
+    {"models": NAMED},
+    {"models": {"a": BLOCK}},
+    {"models": [BLOCK]},
+    {"models": [NAMED, {}]},
+    {"models": [NAMED | {"docs": False}]},
+    {"models": [NAMED | {"job": "regression", "output": "label"}]},
+    BLOCK | SEVERAL,
+    SEVERAL | {"model": GCS},
+    SEVERAL | {"name": "a"},
+    SEVERAL | {"device": "cpu"},
+    SEVERAL | {"jobs": "classification"},
+    BLOCK | {"repository": {"loadUnload": "yes"}},
+    BLOCK | {"repository": {"unload": True}},
     without("modelType"),
     without("job"),
     without("model"),

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from model_deployment_app import packing, settings
-from model_deployment_app.app import source
+from model_deployment_app.app import sources
 from model_deployment_app.errors import LoadError
 from model_deployment_app.loading import load
 from model_deployment_app.model import PyTorchEstimator
@@ -204,7 +204,8 @@ def test_what_is_wrong_is_refused_in_the_words_of_its_row(row: Row, tmp_path: Pa
 
 def here(values: Path) -> tuple[str, str]:
     with pytest.raises(LoadError) as raised:
-        load(source(settings.read(values)), timeout_s=10, cache_dir=values.parent / "cache")
+        [source] = sources(settings.read(values))
+        load(source, timeout_s=10, cache_dir=values.parent / "cache")
     return raised.value.code, str(raised.value)
 
 

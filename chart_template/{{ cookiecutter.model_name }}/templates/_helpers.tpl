@@ -63,7 +63,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/* JSON: Helm's YAML writes 1e-05, which other readers take for text, and a million as 1e+06. */}}
 {{- define "model.config" -}}
-{{- mustMergeOverwrite (dict "name" .Chart.Name) (deepCopy .Values.config) | toPrettyJson -}}
+{{- $name := ternary dict (dict "name" .Chart.Name) (hasKey .Values.config "models") -}}
+{{- mustMergeOverwrite $name (deepCopy .Values.config) | toPrettyJson -}}
+{{- end }}
+
+{{/* What is said of each model: config.models, or config itself as the only one. An object: fromJson takes no list. */}}
+{{- define "model.served" -}}
+{{- $config := include "model.config" . | fromJson -}}
+{{- dict "models" ($config.models | default (list $config)) | toJson -}}
 {{- end }}
 
 {{/*
