@@ -39,7 +39,7 @@ HELM       ?= $(or $(shell command -v helm),$(OUR_HELM))
 export HELM
 
 ##@ Start here
-.PHONY: help install install-torch demo test lint storage-faults require-kind
+.PHONY: help install install-torch demo test lint storage-faults rolling-restarts require-kind
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ test: install-torch $(CLIENTS) ## Run the tests
 
 storage-faults: install ## Start a model from a store with every fault that we know of, and print what came of each
 	@PYTHONPATH=tests $(VENV)/bin/python -m artifacts
+
+rolling-restarts: install-torch ## Restart two servers 20 times under load, and count what is lost ([RESTARTS=])
+	@RESTARTS=$(or $(RESTARTS),20) $(VENV)/bin/python -m pytest -o log_cli=true --log-cli-level=INFO tests/e2e/test_drain.py -k rolling
 
 lint: install-torch ## Check style, types, packaging, Dockerfiles and the charts of k8s_dev
 	@$(VENV)/bin/ruff check .

@@ -1,9 +1,10 @@
 """The one place where every protocol meets the engine."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from .engine.revision import Revision
+from .errors import Draining
 from .repository import ModelRepository
 from .tensors import Tensors
 
@@ -14,17 +15,29 @@ class DataPlane:
     Parameters
     ----------
     repository : ModelRepository
+    is_draining : callable
+        Whether requests should go elsewhere, although they are answered.
     """
 
-    def __init__(self, repository: ModelRepository) -> None:
+    def __init__(self, repository: ModelRepository, *, is_draining: Callable[[], bool] = lambda: False) -> None:
         self._repository = repository
+        self._is_draining = is_draining
+
+    def check_ready(self) -> None:
+        """Whether requests should come here.
+
+        Raises
+        ------
+        ModelNotReady
+            If not; the message says why.
+        """
+        if self._is_draining():
+            raise Draining("the server is about to end: send requests elsewhere")
+        for name in self._repository.waiting():
+            self.revision(name)
 
     def names(self) -> list[str]:
         return self._repository.names()
-
-    def waiting(self) -> list[str]:
-        """As `ModelRepository.waiting`."""
-        return self._repository.waiting()
 
     def revision(self, name: str | None = None, version: str | None = None) -> Revision:
         """As `ModelRepository.get`."""

@@ -12,6 +12,7 @@
     ├── UnsupportedEncoding     415
     ├── InferenceError          500
     ├── ModelNotReady           503
+    │   └── Draining            503
     ├── Overloaded              503
     ├── DeadlineExceeded        504
     ├── ChartError              what was asked for k8s_dev/ is refused; never reaches a client
@@ -131,6 +132,10 @@ class ModelNotReady(ServingError):
     http_status = HTTPStatus.SERVICE_UNAVAILABLE
     grpc_status = "UNAVAILABLE"
     retry_after_s = 5
+
+
+class Draining(ModelNotReady):
+    """The server is about to end; what is asked until then is answered."""
 
 
 class Overloaded(ServingError):

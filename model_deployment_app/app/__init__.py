@@ -1,5 +1,6 @@
 """Assembly: every constructor call, and nothing else."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from ..telemetry import logs
 from ..telemetry.exchange import Recorder
 from ..telemetry.metrics import Metrics
 from . import administration, docs, health, openapi
+from .drain import Drain
 from .keys import Keys
 from .lane import HttpLane
 from .prefix import PathPrefix
@@ -42,6 +44,7 @@ def create_app(
     on_refusal: Callable[[LoadError], None],
     meter: artifacts.Meter = artifacts.unseen,
     keys: Keys | None = None,
+    drain: Drain | None = None,
     root_path: str = "",
     host: str = "127.0.0.1",
     grpc_port: int = 8001,
@@ -60,12 +63,14 @@ def create_app(
         Is told how far a download is, as `artifacts.fetch` tells it.
     keys : Keys, optional
         Who may ask; by default, everybody may predict.
+    drain : Drain, optional
+        Of the server that runs this.
     root_path : str
         The path of the Ingress; every route is served with and without it.
     host, grpc_port
         To serve gRPC on, where *settings* ask for it.
     grpc_grace_s : float
-        How long gRPC calls may still take once the server is told to end.
+        How long gRPC calls may still take once *drain* is over.
 
     Raises
     ------
@@ -74,33 +79,42 @@ def create_app(
     """
     metrics = Metrics()
     keys = Keys({}) if keys is None else keys
+    drain = Drain() if drain is None else drain
     events = logs.events(settings.log_level, settings.log_format)
     recorder = Recorder(metrics, events, has_access_log=settings.access_log)
     repository = ModelRepository(sources(settings), cache_dir=cache_dir, meter=meter, metrics=metrics)
-    dataplane = DataPlane(repository)
+    dataplane = DataPlane(repository, is_draining=lambda: drain.has_begun)
     grpc_server = None
     if settings.grpc:
         grpc_server = _grpc_server()(
             dataplane,
             keys=keys,
             recorder=recorder,
-            is_ready=lambda: not repository.waiting(),
+            is_ready=lambda: not drain.has_begun and not repository.waiting(),
             host=host,
             port=grpc_port,
             max_message_bytes=settings.limits.max_body_bytes,
         )
 
+    async def stop_after_drain(server: "GrpcServer") -> None:
+        await drain.is_over.wait()
+        await server.stop(grpc_grace_s)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stopping: asyncio.Future[None] | None = None
         try:
             if grpc_server is not None:
                 await grpc_server.start()
+                # Beside HTTP, and not when its last answer has been given: the grace is the same for both.
+                stopping = asyncio.ensure_future(stop_after_drain(grpc_server))
             repository.start(budget_s=settings.startup_seconds, on_refusal=on_refusal)
         except InvalidConfig as error:
             on_refusal(error)
         yield
-        if grpc_server is not None:
-            await grpc_server.stop(grpc_grace_s)
+        drain.is_over.set()
+        if stopping is not None:
+            await stopping
 
     app = _Application(
         title=", ".join(f"{model.name} ({model.job})" for model in settings.served),
@@ -111,7 +125,7 @@ def create_app(
     )
     dialects = [plugins.find("protocols", name) for name in plugins.names("protocols")]
     endpoints = [endpoint for dialect in dialects for endpoint in dialect.ENDPOINTS]
-    app.include_router(health.router(repository, metrics, app_version=APP_VERSION))
+    app.include_router(health.router(repository, metrics, drain, app_version=APP_VERSION))
     app.include_router(
         administration.router(
             repository, is_enabled=settings.repository.load_unload, timeout_s=settings.startup_seconds

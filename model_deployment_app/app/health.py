@@ -11,12 +11,13 @@ from ..errors import LoadError, MethodNotAllowed, ModelNotFound, ModelNotReady, 
 from ..protocols import Headers
 from ..repository import ModelRepository
 from ..telemetry.metrics import CONTENT_TYPE, Metrics
+from .drain import Drain
 
 #: What a client is told of an error that nobody foresaw.
 FAILED = ServingError("the server failed; its log has where")
 
 
-def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -> APIRouter:
+def router(repository: ModelRepository, metrics: Metrics, drain: Drain, *, app_version: str) -> APIRouter:
     """``/livez``, ``/readyz``, ``/health`` and ``/metrics``, none of which ever needs a key; and the passport."""
     routes = APIRouter(tags=["health"])
 
@@ -27,9 +28,11 @@ def router(repository: ModelRepository, metrics: Metrics, *, app_version: str) -
             return _not("alive", "Stuck", reason)
         return JSONResponse({"status": "alive"})
 
-    @routes.get("/readyz", responses={503: {"description": "Loading, or waiting for the store"}})
+    @routes.get("/readyz", responses={503: {"description": "Loading, waiting for the store, or about to end"}})
     async def readyz() -> Response:
         """200 while every model answers but those that were unloaded by request; else 503 with the reason."""
+        if drain.has_begun:
+            return _not("ready", "Draining", "the server is about to end")
         if waiting := repository.waiting():
             # Of several, those that have failed are told before those that load.
             name = next((name for name in waiting if repository.failure(name)), waiting[0])

@@ -13,6 +13,7 @@ from ..errors import InvalidConfig, ServingError, printable
 from ..settings import ServerSettings
 from ..telemetry.logs import LogFormat
 from . import create_app
+from .drain import Drain, DrainingServer
 from .http_protocol import GuardedProtocol
 from .keys import Keys
 
@@ -32,6 +33,8 @@ def run(
     keys_dir: Path | None = None,
     root_path: str = "",
     grpc_port: int = 8001,
+    drain_s: float = 0.0,
+    grace_s: float = 30.0,
 ) -> int:
     """Serve until a signal or a refusal.
 
@@ -44,11 +47,16 @@ def run(
         As `create_app` takes them.
     keys_dir : Path or None
         Of API keys, beside those of the environment (see `Keys`).
+    drain_s : float
+        How long requests are taken after SIGTERM.
+    grace_s : float
+        How long those that are under way may take after that, or after SIGINT.
 
     Returns
     -------
     int
-        Exit status: 0 after SIGTERM or SIGINT, 1 if the only model can never be served or a port cannot be had.
+        Exit status: 0 after SIGTERM or SIGINT, of which a second one ends the process at once; 1 if the only model can
+        never be served or a port cannot be had.
     """
     refusals: list[ServingError] = []
 
@@ -57,6 +65,7 @@ def run(
         refusals.append(error)
         server.should_exit = True
 
+    drain = Drain()
     app = create_app(
         settings,
         cache_dir=cache_dir,
@@ -65,7 +74,9 @@ def run(
         keys=Keys(os.environ, keys_dir),
         root_path=root_path,
         host=host,
+        drain=drain,
         grpc_port=grpc_port,
+        grpc_grace_s=grace_s,
     )
     config = uvicorn.Config(
         app,
@@ -77,13 +88,14 @@ def run(
         http=GuardedProtocol,
         # Without WebSockets, the request that asks for one is a request like any other: it needs a key.
         ws="none",
+        timeout_graceful_shutdown=grace_s,  # type: ignore[arg-type]  # as `asyncio.wait_for` takes it
     )
-    server = uvicorn.Server(config)
+    server = DrainingServer(config, drain, drain_s=drain_s)
 
     def stop(*_: object) -> None:
         server.should_exit = True
 
-    # Before uvicorn's own handlers are in place, and when it raises the signal again once it has drained.
+    # Before the server's own handlers are in place, and after.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:

@@ -36,6 +36,12 @@ def serve(
     root_path: Annotated[
         str, typer.Option(envvar="ROOT_PATH", help="The path of the Ingress; routes are served with and without it.")
     ] = "",
+    drain_seconds: Annotated[
+        float, typer.Option(envvar="DRAIN_SECONDS", min=0, help="How long requests are taken after SIGTERM.")
+    ] = 0.0,
+    grace_seconds: Annotated[
+        float, typer.Option(envvar="GRACE_SECONDS", min=0, help="How long those under way may take after that.")
+    ] = 30.0,
 ) -> None:
     """Serve the model of a values.yaml."""
     # A container's first process has no handler of its own: without this one, a signal while we import is lost.
@@ -58,6 +64,8 @@ def serve(
             keys_dir=api_keys_dir,
             root_path=root_path,
             grpc_port=grpc_port,
+            drain_s=drain_seconds,
+            grace_s=grace_seconds,
         )
     except ServingError as error:
         server.report(error, log_format=log_format)

@@ -94,8 +94,7 @@ def router(dataplane: DataPlane) -> APIRouter:
     @routes.get("/health/ready", responses=_NOT_READY)
     async def ready() -> dict[str, bool]:
         """Whether every model answers: 200, or 503 with the reason."""
-        for name in dataplane.waiting():
-            dataplane.revision(name)
+        dataplane.check_ready()
         return {"ready": True}
 
     @routes.get("/models/{name}", responses=_NOT_THERE | _NOT_READY)

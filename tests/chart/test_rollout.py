@@ -60,22 +60,23 @@ def test_a_pod_takes_requests_when_the_model_is_ready_and_restarts_only_when_dea
 
 
 @pytest.mark.parametrize(
-    ("kubernetes", "handler"),
-    [("1.29.9", {"exec": {"command": ["sleep", "10"]}}), ("1.30.0", {"sleep": {"seconds": 10}})],
+    ("values", "drain_s", "grace_s", "killed_s"),
+    [
+        ({}, "10", "45", 60),
+        ({"preStopSeconds": 0}, "0", "55", 60),
+        ({"preStopSeconds": 30, "terminationGracePeriodSeconds": 33}, "30", "1", 33),
+    ],
 )
-def test_a_stopping_pod_waits_for_load_balancers(
-    render: Callable[..., Any], kubernetes: str, handler: dict[str, Any]
+def test_a_pod_that_stops_serves_on_and_ends_before_it_is_killed(
+    render: Callable[..., Any], values: dict[str, Any], drain_s: str, grace_s: str, killed_s: int
 ) -> None:
-    manifests = render(kubernetes=kubernetes)
+    manifests = render(values)
 
-    assert container_of(manifests)["lifecycle"] == {"preStop": handler}
-    assert deployment_of(manifests)["template"]["spec"]["terminationGracePeriodSeconds"] == 60
-
-
-def test_no_wait_means_no_hook(render: Callable[..., Any]) -> None:
-    container = container_of(render({"preStopSeconds": 0}))
-
-    # Kubernetes before 1.33 refuses a sleep of 0 seconds.
+    container = container_of(manifests)
+    environment = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert (environment["DRAIN_SECONDS"], environment["GRACE_SECONDS"]) == (drain_s, grace_s)
+    assert deployment_of(manifests)["template"]["spec"]["terminationGracePeriodSeconds"] == killed_s
+    # A hook would hold SIGTERM back, and with it the end of readiness.
     assert "lifecycle" not in container
 
 

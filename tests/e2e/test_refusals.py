@@ -171,7 +171,7 @@ def test_a_store_that_does_not_answer_is_asked_again_until_the_budget_is_spent(t
     termination_log = tmp_path / "termination.log"
     termination_log.touch()
     store = {"method": "GCS", "projectName": "acme", "bucketName": "models", "blobDir": "iris"}
-    config = {"name": "iris", "modelType": "pkl", "job": "classification", "model": store, "startupSeconds": 3}
+    config = {"name": "iris", "modelType": "pkl", "job": "classification", "model": store, "startupSeconds": 6}
     environment = {
         "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{free_port()}",
         "TERMINATION_LOG": str(termination_log),
