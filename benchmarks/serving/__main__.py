@@ -7,9 +7,9 @@ compared with those of the estimator in this process before anything is measured
 
 import argparse
 import contextlib
-import itertools
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,8 +22,6 @@ import report
 from models import Model, train
 from payloads import Payload
 from servers import BENCH, CLIENT_CPU, HERE, SERVERS, Running, Server
-
-PORTS = itertools.count(18_100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +63,25 @@ def main() -> None:
         report.write([json.loads(line) for line in results.read_text().splitlines()], chosen.report)
 
 
+def _free_ports() -> Iterator[int]:
+    """Ports that nobody listens on; MLServer takes the one a thousand above as well."""
+    for port in range(18_100, 19_000):
+        with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1000))
+            first.close()
+            second.close()
+            yield port
+
+
 def _compare(model: Model, servers: list[Server], *, repetitions: int, seconds: int) -> Iterator[dict]:
     """Start all *servers* with *model*, and yield a line for each that is known of them."""
+    ports = _free_ports()
     with contextlib.ExitStack() as stack:
         started: list[Running] = []
         for server in servers:
             first = payloads.write(model, model.rows(1), server.dialect, server.output, BENCH / "payloads")
-            running = stack.enter_context(Running(server, model, next(PORTS), first))
+            running = stack.enter_context(Running(server, model, next(ports), first))
             started.append(running)
             yield {
                 "model": model.name,
