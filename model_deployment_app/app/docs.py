@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from ..errors import ServingError
@@ -14,13 +14,15 @@ from .openapi import Description
 
 
 def add(app: FastAPI, description: Description, keys: Keys) -> None:
-    """Serve ``/docs`` without the network, ``/openapi.json``, and ``/``, which leads to the former.
+    """Serve ``/docs`` without the network, ``/openapi.json``, and ``/``, which leads browsers to the former.
 
     Where API keys are asked for, whoever sends none is told nothing of the models.
     """
 
     @app.get("/", include_in_schema=False)
     async def home(request: Request) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            return JSONResponse({"status": "alive"})  # as clients of KServe V1 ask
         # Without scheme and host, of which a server behind proxies knows nothing.
         return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 

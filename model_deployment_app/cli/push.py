@@ -3,13 +3,15 @@
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import settings
 from ..errors import InvalidRequest, MissingExtra, UntrustedPickle, sized
-from ..passport import Passport, read
+
+if TYPE_CHECKING:
+    from ..passport import Passport
 
 
 def push(
@@ -50,8 +52,9 @@ def push(
         print(f"  {change}")
 
 
-def _record(model: Path) -> Passport:
+def _record(model: Path) -> "Passport":
     from .. import artifacts
+    from ..passport import read
     from ._passport import path_of
 
     file = path_of(model)
@@ -63,7 +66,7 @@ def _record(model: Path) -> Passport:
     return record
 
 
-def _agree(record: Passport, chart: Path, *, is_agreed: bool) -> None:
+def _agree(record: "Passport", chart: Path, *, is_agreed: bool) -> None:
     """Trust is a line in git that somebody has read: ask before it is written."""
     unknown = [name for name in record.trusted_types if name not in _publication().trusted_types_of(chart)]
     if not unknown:
@@ -78,7 +81,7 @@ def _agree(record: Passport, chart: Path, *, is_agreed: bool) -> None:
         )
 
 
-def _compare(record: Passport, chart: Path) -> None:
+def _compare(record: "Passport", chart: Path) -> None:
     """Refuse to publish what the chart's pods would refuse."""
     [chosen] = settings.read(chart / "values.yaml").served  # of several, none is config.model
     pairs: list[tuple[str, str, str]] = [("job", record.job, chosen.job)]

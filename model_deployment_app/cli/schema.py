@@ -7,7 +7,6 @@ import typer
 from pydantic.json_schema import GenerateJsonSchema
 
 from ..charts.schema import values_schema
-from ..passport import Passport
 
 
 def schema(
@@ -27,6 +26,8 @@ class _Untitled(GenerateJsonSchema):
 
 def passport_schema() -> dict[str, Any]:
     """What `passport.read` takes: every passport of this version, those with keys of later ones too."""
+    from ..passport import Passport  # NumPy, which the other verbs need not import
+
     return {
         "$schema": _Untitled.schema_dialect,
         **Passport.model_json_schema(by_alias=True, mode="validation", schema_generator=_Untitled),

@@ -1,5 +1,6 @@
 """``mda serve``: the server of one values.yaml."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .. import settings
+from .. import settings, threads
 from ..errors import ServingError
 
 CACHE_DIR = Path("~/.cache/model-deployment-app")
@@ -46,6 +47,8 @@ def serve(
     """Serve the model of a values.yaml."""
     # A container's first process has no handler of its own: without this one, a signal while we import is lost.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    threads.limit(os.environ, threads.available())
+    threads.bound_joblib()
     from ..app import server  # the other verbs need no web framework
     from ..telemetry import logs
     from ._download import meter

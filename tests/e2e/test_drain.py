@@ -159,19 +159,26 @@ def test_a_second_signal_ends_it_at_once(start: Start, second: signal.Signals) -
 
 
 def test_what_outlasts_the_grace_is_broken_off(start: Start) -> None:
-    server = start(GRACE_SECONDS="0.5")
+    grpc_port = free_port()
+    server = start(GRACE_SECONDS="3", GRPC_PORT=str(grpc_port))
 
     async def ask() -> float:
-        async with under_way(server):
+        async with under_way(server), grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+            call = channel.unary_unary(f"/{messages.SERVICE}/ModelInfer")(grpc_request(60), timeout=60)
+            while b'\nmodel_serving_queue_rows{model="dawdler"} 2.0' not in await metrics(server.port):
+                await asyncio.sleep(0.02)
             server.process.send_signal(signal.SIGTERM)
             started = time.monotonic()
-            await asyncio.to_thread(server.process.wait, 10)
-            return time.monotonic() - started
+            await asyncio.to_thread(server.process.wait, 20)
+            seconds = time.monotonic() - started
+            assert await call.code() == grpc.StatusCode.UNAVAILABLE
+            return seconds
 
     seconds = asyncio.run(ask())
 
     assert server.process.returncode == 0
-    assert seconds < 5
+    # One grace for both, and not one after the other.
+    assert seconds < 6
 
 
 @asynccontextmanager

@@ -73,7 +73,9 @@ def test_predictions_come_through(outside: httpx2.Client, trained: Models, path:
 
 @pytest.mark.parametrize("path", ["", "/"])
 def test_the_root_leads_to_the_docs_whatever_host_the_proxy_has(outside: httpx2.Client, path: str) -> None:
-    response = outside.get(PREFIX + path, headers={"Host": "models.example.com"})
+    browser = {"Host": "models.example.com", "Accept": "text/html,application/xhtml+xml"}
+
+    response = outside.get(PREFIX + path, headers=browser)
 
     assert response.status_code == 307
     assert response.headers["location"] == f"{PREFIX}/docs"

@@ -15,7 +15,7 @@ async def ask():
     v1 = InferenceRESTClient(RESTConfig(protocol="v1"))
     v2 = InferenceRESTClient(RESTConfig(protocol="v2"))
     told = {
-        "live": await v2.is_server_live(url),
+        "live": all([await client.is_server_live(url) for client in (v1, v2)]),
         "ready": await v2.is_server_ready(url),
         "model ready": [await client.is_model_ready(url, name) for client in (v1, v2)],
         "v1": await v1.infer(url, {"instances": rows.tolist()}, model_name=name),
