@@ -17,9 +17,18 @@ class DataPlane:
     repository : ModelRepository
     is_draining : callable
         Whether requests should go elsewhere, although they are answered.
+    has_model_control : bool
+        Whether clients may load and unload models.
     """
 
-    def __init__(self, repository: ModelRepository, *, is_draining: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        repository: ModelRepository,
+        *,
+        is_draining: Callable[[], bool] = lambda: False,
+        has_model_control: bool = False,
+    ) -> None:
+        self.has_model_control = has_model_control
         self._repository = repository
         self._is_draining = is_draining
 

@@ -228,7 +228,9 @@ def test_a_replaced_and_a_refused_model_leave_the_memory(models, tmp_path):
 
 def numbers_in_memory():
     gc.collect()
-    return {each.intercept_ for each in gc.get_objects() if type(each) is LinearRegression}
+    estimators = [each for each in gc.get_objects() if type(each) is LinearRegression]
+    # Those that other tests left may answer several numbers, or not be fitted.
+    return {each.intercept_ for each in estimators if isinstance(getattr(each, "intercept_", None), float)}
 
 
 def test_a_drain_that_does_not_end_does_not_hold_the_answer(models, monkeypatch, caplog):

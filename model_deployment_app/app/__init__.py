@@ -83,7 +83,11 @@ def create_app(
     events = logs.events(settings.log_level, settings.log_format)
     recorder = Recorder(metrics, events, has_access_log=settings.access_log)
     repository = ModelRepository(sources(settings), cache_dir=cache_dir, meter=meter, metrics=metrics)
-    dataplane = DataPlane(repository, is_draining=lambda: drain.has_begun)
+    dataplane = DataPlane(
+        repository,
+        is_draining=lambda: drain.has_begun,
+        has_model_control=settings.repository.load_unload,
+    )
     grpc_server = None
     if settings.grpc:
         grpc_server = _grpc_server()(

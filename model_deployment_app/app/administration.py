@@ -77,7 +77,12 @@ def router(repository: ModelRepository, *, is_enabled: bool, timeout_s: float) -
             if entry.state == "READY" or not only_ready
         ]
 
-    @routes.post("/v2/repository/models/{name}/load", include_in_schema=is_enabled, responses=_REFUSALS)
+    @routes.post(
+        "/v2/repository/models/{name}/load",
+        include_in_schema=is_enabled,
+        responses=_REFUSALS,
+        response_class=Response,
+    )
     async def load_v2(name: str, request: Request) -> Response:
         """As ``/v1/models/{name}/load``."""
         require_enabled()
@@ -85,7 +90,12 @@ def router(repository: ModelRepository, *, is_enabled: bool, timeout_s: float) -
         await repository.reload(name, timeout_s=timeout_s)
         return Response()
 
-    @routes.post("/v2/repository/models/{name}/unload", include_in_schema=is_enabled, responses=_REFUSALS)
+    @routes.post(
+        "/v2/repository/models/{name}/unload",
+        include_in_schema=is_enabled,
+        responses=_REFUSALS,
+        response_class=Response,
+    )
     async def unload_v2(name: str, request: Request) -> Response:
         """As ``/v1/models/{name}/unload``."""
         require_enabled()

@@ -31,7 +31,7 @@ class GrpcHealth:
     services : collection of str
         Whose health is known, beside that of the whole server, whose name is empty.
     is_ready : callable
-        Whether every model answers.
+        Whether every model but those unloaded by request answers.
     """
 
     def __init__(self, services: Collection[str], *, is_ready: Callable[[], bool]) -> None:

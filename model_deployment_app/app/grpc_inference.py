@@ -21,7 +21,7 @@ class GrpcInference:
     ----------
     dataplane : DataPlane
     is_ready : callable
-        Whether every model answers.
+        Whether every model but those unloaded by request answers.
     """
 
     def __init__(self, dataplane: DataPlane, *, is_ready: Callable[[], bool]) -> None:

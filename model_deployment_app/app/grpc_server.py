@@ -31,7 +31,7 @@ class GrpcServer:
     keys : Keys
     recorder : Recorder
     is_ready : callable
-        Whether every model answers.
+        Whether every model but those unloaded by request answers.
     host, port
         To listen on.
     max_message_bytes : int

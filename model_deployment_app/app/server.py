@@ -40,7 +40,7 @@ def run(
 
     Parameters
     ----------
-    settings : Settings
+    settings : ServerSettings
     host, port
         To listen on.
     cache_dir, meter, root_path, grpc_port

@@ -17,6 +17,9 @@ PLATFORM = "sklearn_estimator"
 
 EXTENSIONS = ("binary_tensor_data",)
 
+#: Where clients may load and unload models.
+CONTROL_EXTENSIONS = ("model_repository",)
+
 
 def model(revision: Revision) -> dict[str, Any]:
     """Name, versions, platform, inputs and outputs of one model."""

@@ -80,11 +80,8 @@ def router(dataplane: DataPlane) -> APIRouter:
     @routes.get("")
     async def server() -> dict[str, Any]:
         """Which server this is."""
-        return {
-            "name": _metadata.SERVER,
-            "version": _metadata.SERVER_VERSION,
-            "extensions": list(_metadata.EXTENSIONS),
-        }
+        extensions = _metadata.EXTENSIONS + (_metadata.CONTROL_EXTENSIONS if dataplane.has_model_control else ())
+        return {"name": _metadata.SERVER, "version": _metadata.SERVER_VERSION, "extensions": list(extensions)}
 
     @routes.get("/health/live")
     async def live() -> dict[str, bool]:
@@ -93,7 +90,7 @@ def router(dataplane: DataPlane) -> APIRouter:
 
     @routes.get("/health/ready", responses=_NOT_READY)
     async def ready() -> dict[str, bool]:
-        """Whether every model answers: 200, or 503 with the reason."""
+        """Whether every model but those unloaded by request answers: 200, or 503 with the reason."""
         dataplane.check_ready()
         return {"ready": True}
 

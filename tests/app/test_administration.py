@@ -138,10 +138,11 @@ def test_an_unloaded_model_is_a_503_in_a_pod_that_is_ready(serve):
     async def unload():
         async with serve("a", "b") as http:
             unloaded = await http.post("/v1/models/a/unload")
-            gets = [await http.get(path) for path in ("/readyz", "/v1/models", "/v1/models/a")]
+            paths = ("/readyz", "/v2/health/ready", "/v1/models", "/v1/models/a", "/v2/models/a/ready")
+            gets = [await http.get(path) for path in paths]
             return unloaded, await predict(http, "a"), await predict(http, "b"), *gets
 
-    unloaded, of_a, of_b, ready, names, ready_a = asyncio.run(unload())
+    unloaded, of_a, of_b, ready, ready_v2, names, ready_a, ready_v2_a = asyncio.run(unload())
 
     assert unloaded.json() == {"model": "a", "status": "unloaded"}
     assert (of_a.status_code, of_b.status_code) == (503, 200)
@@ -149,7 +150,7 @@ def test_an_unloaded_model_is_a_503_in_a_pod_that_is_ready(serve):
     assert of_a.headers["retry-after"]
     assert [model["name"] for model in ready.json()["models"]] == ["b"]
     assert names.json() == {"models": ["a", "b"]}
-    assert ready_a.status_code == 503
+    assert (ready_v2.status_code, ready_a.status_code, ready_v2_a.status_code) == (200, 503, 503)
 
 
 def test_of_several_models_one_that_is_refused_keeps_the_pod_from_being_ready(serve, tmp_path):
@@ -273,6 +274,17 @@ def test_the_docs_tell_of_it_only_where_it_is_on(serve):
     }
     assert set(on["/v1/models/{name}/load"]["post"]["responses"]) == {"200", "400", "401", "403", "404", "409", "422"}
     assert "422" not in on["/v1/models/{name}"]["get"]["responses"]
+
+
+def test_v2_names_the_extension_only_where_it_is_on(serve):
+    async def extensions(*, is_enabled):
+        async with serve(is_enabled=is_enabled) as http:
+            return (await http.get("/v2")).json()["extensions"]
+
+    on, off = asyncio.run(extensions(is_enabled=True)), asyncio.run(extensions(is_enabled=False))
+
+    assert on == ["binary_tensor_data", "model_repository"]
+    assert off == ["binary_tensor_data"]
 
 
 def test_it_is_off_unless_the_values_say_otherwise(serve):

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from model_deployment_app.app import create_app
 from model_deployment_app.app.keys import Keys
 from model_deployment_app.protocols import _messages as messages
-from model_deployment_app.settings import Settings
+from model_deployment_app.settings import Settings, SeveralModels
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
@@ -66,8 +66,14 @@ class Client:
         return self._channel.unary_stream(WATCH)(request, timeout=30)
 
     async def get(self, path):
+        return await self._over_http("GET", path)
+
+    async def post(self, path, **headers):
+        return await self._over_http("POST", path, headers)
+
+    async def _over_http(self, method, path, headers=None):
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(self._app), base_url="http://model") as http:
-            return await http.get(path)
+            return await http.request(method, path, headers=headers)
 
 
 def infer(*row, **fields):
@@ -81,10 +87,18 @@ def serve(tmp_path):
     """A server and its client, which may stop it."""
 
     @asynccontextmanager
-    async def client(keys=None, file="model.joblib", is_ready=True):
+    async def client(keys=None, file="model.joblib", is_ready=True, names=("sum",)):
         joblib.dump(Sum(), tmp_path / "model.joblib")
         model = {"method": "LOCAL", "path": str(tmp_path / file), "trustedTypes": [f"{__name__}.Sum"]}
-        settings = Settings(modelType="joblib", job="regression", model=model, name="sum", version="7", grpc=True)
+        models = [
+            {"name": name, "version": "7", "modelType": "joblib", "job": "regression", "model": model} for name in names
+        ]
+        repository = {"loadUnload": True}
+        settings = (
+            Settings(**models[0], grpc=True)
+            if len(models) == 1
+            else SeveralModels(models=models, grpc=True, repository=repository)
+        )
         refusals, port = [], free_port()
         app = create_app(
             settings, cache_dir=tmp_path, on_refusal=refusals.append, keys=keys, grpc_port=port, grpc_grace_s=20
@@ -126,6 +140,25 @@ def test_an_answer_is_told_with_trace_and_digest_and_counted(serve, capfd):
     [line] = [line for line in capfd.readouterr().err.splitlines() if "ModelInfer" in line]
     assert "protocol=grpc" in line
     assert f"model=sum version=7 rows=1 code=OK key_id=- trace_id={TRACE_ID} latency_ms" in line
+
+
+def test_each_of_several_models_answers_by_its_name_until_it_is_unloaded(serve):
+    async def ask():
+        async with serve(names=("sum", "other"), keys=Keys({"ADMIN_API_KEYS": "root"})) as client:
+            requests = [infer(1, 2, model_name=name) for name in ("sum", "other")]
+            replies = [await client.call("ModelInfer", request, x_api_key="root") for request in requests]
+            unloaded = await client.post("/v1/models/other/unload", Authorization="Bearer root")
+            refusal = await client.refusal("ModelInfer", requests[1], x_api_key="root")
+            ready = await client.call("ModelReady", messages.ModelReadyRequest(name="other"))
+            return replies, unloaded, refusal, ready, await client.health()
+
+    replies, unloaded, (code, details, _), ready, health = asyncio.run(ask())
+
+    assert [messages.ModelInferResponse.FromString(reply).model_name for reply in replies] == ["sum", "other"]
+    assert unloaded.status_code == 200
+    assert (code, details) == ("UNAVAILABLE", "other: unloaded by request")
+    assert not messages.ModelReadyResponse.FromString(ready).ready
+    assert health.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_a_model_that_raises_keeps_its_words_to_the_log(serve, capfd):

@@ -1,8 +1,12 @@
 """The server keeps to the word of its own /openapi.json, whatever is generated from it."""
 
+from collections.abc import Iterator, Mapping
+
 import pytest
 import schemathesis
+from constants import publish
 from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
 from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -13,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from .servers import Server
+from .servers import Server, running
 
 CHECKS = [
     not_a_server_error,
@@ -25,6 +29,8 @@ CHECKS = [
 
 # Of schemathesis' own strategies, at times.
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+
+ROOT = {"Authorization": "Bearer root"}
 
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 
@@ -59,6 +65,31 @@ OPERATIONS = [
 ]
 
 
+#: Those that are documented beside them where models may be loaded and unloaded by request.
+ADMINISTRATION = [
+    "/v1/models/{name}/load",
+    "/v1/models/{name}/unload",
+    "/v2/repository/index",
+    "/v2/repository/models/{name}/load",
+    "/v2/repository/models/{name}/unload",
+]
+
+
+@pytest.fixture(scope="module")
+def administered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathesis.BaseSchema]:
+    """What a server of two models documents whose models may be loaded and unloaded."""
+    folder = tmp_path_factory.mktemp("administered")
+    models = []
+    for number, name in enumerate(("one", "two")):
+        publish(number, folder / name)
+        model = {"method": "LOCAL", "path": str(folder / name)}
+        models.append({"name": name, "modelType": "joblib", "job": "regression", "model": model})
+    config = {"models": models, "repository": {"loadUnload": True}}
+    with running(config, folder, environment={"ADMIN_API_KEYS": "root"}) as server:
+        server.until(server.is_ready)
+        yield schemathesis.openapi.from_url(f"{server.url}/openapi.json", headers=ROOT)
+
+
 @pytest.fixture(scope="module")
 def schemas(servers: dict[str, Server]) -> dict[str, schemathesis.BaseSchema]:
     """What a server of numbers and one of mixed columns document."""
@@ -71,6 +102,31 @@ def test_every_documented_operation_is_tried_here(schemas: dict[str, schemathesi
     assert {(operation.method.upper(), operation.path) for operation in documented} == {
         (method, path) for method, path, _ in OPERATIONS
     }
+
+
+def test_administration_is_documented_where_it_is_on(administered: schemathesis.BaseSchema) -> None:
+    administered.validate()
+    documented = {operation.path for operation in (result.ok() for result in administered.get_all_operations())}
+
+    assert documented == {path for _, path, _ in OPERATIONS} | set(ADMINISTRATION)
+    assert administered.raw_schema["info"]["summary"].count(" column to predictions") == 2
+
+
+@pytest.mark.parametrize("name", [None, "two"])
+@pytest.mark.parametrize("path", ADMINISTRATION)
+def test_administration_answers_as_documented(
+    administered: schemathesis.BaseSchema, path: str, name: str | None
+) -> None:
+    cases = administered[path]["POST"].as_strategy(generation_mode=POSITIVE)
+
+    _try(cases if name is None else cases.map(lambda case: _about(name, case)), headers=ROOT)
+
+
+def _about(name: str, case: schemathesis.Case) -> schemathesis.Case:
+    """*case* for a model that there is: the document leaves names of these routes to be guessed."""
+    if case.path_parameters:
+        case.path_parameters["name"] = name
+    return case
 
 
 @pytest.mark.parametrize("name", ["iris", "people", "texts", "images", "many-labels", "many-numbers"])
@@ -109,12 +165,14 @@ def test_the_document_names_columns_and_classes(servers: dict[str, Server]) -> N
 def test_answers_are_as_documented(
     schemas: dict[str, schemathesis.BaseSchema], name: str, method: str, path: str, mode: GenerationMode
 ) -> None:
-    cases = schemas[name][path][method].as_strategy(generation_mode=mode)
+    _try(schemas[name][path][method].as_strategy(generation_mode=mode))
 
+
+def _try(cases: SearchStrategy[schemathesis.Case], *, headers: Mapping[str, str] | None = None) -> None:
     # The same examples in every run, and none kept from an earlier one.
     @settings(max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(cases)
     def answers_as_documented(case: schemathesis.Case) -> None:
-        case.call_and_validate(checks=CHECKS)
+        case.call_and_validate(checks=CHECKS, headers=headers)
 
     answers_as_documented()
