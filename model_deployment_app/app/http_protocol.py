@@ -12,6 +12,12 @@ HEAD_S = 10.0
 BODY_S = 30.0
 BODY_BYTES = 65_536
 
+#: While an answer is on its way, so often at least a byte of it must go.
+ANSWER_S = 30.0
+
+#: When the server ends, a request of which a part has come has so long for the rest of its head.
+LAST_HEAD_S = 1.0
+
 #: Of the address and all headers of a request.
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 256
@@ -41,10 +47,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._awaited: _Awaited | None = _Awaited.HEAD
         self._timed: _Awaited | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._answer_timer: asyncio.TimerHandle | None = None
+        self._unsent_bytes = 0
         self._head_bytes = 0
+        self._unparsed_bytes = 0
         self._body_bytes = 0
         self._discarded_bytes = 0
         self._is_head_too_large = False
+        self._is_deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -53,16 +63,33 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._awaited = None
         self._watch()
+        self._stop_answer_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
+        was_head = self._awaited is _Awaited.HEAD
         super().data_received(data)
+        if was_head and self._awaited is _Awaited.HEAD:
+            # The parser tells of a header once it is whole, and copies what it has of it with every piece.
+            self._unparsed_bytes += len(data)
+            if self._unparsed_bytes > MAX_HEAD_BYTES:
+                self._is_head_too_large = True
+                self.send_400_response("")
         self._watch()
+        if self._awaited is None and self.timeout_keep_alive_task is None and not self._is_answering():
+            # uvicorn does so with an answer, and takes it back with any byte: with a blank line, or the end of a body
+            # that nobody has waited for.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._awaited = _Awaited.HEAD
         self._head_bytes = 0
+        self._unparsed_bytes = 0
         self._discarded_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -91,10 +118,34 @@ class GuardedProtocol(HttpToolsProtocol):
         self._awaited = None
 
     def send_400_response(self, msg: str) -> None:
-        if self._is_head_too_large:
+        if self._awaited is not _Awaited.BODY and self._is_answering():
+            # To a client, what is written now would be the answer that it waits for.
+            self.cycle.keep_alive = False
+            self._is_deaf = True
+        elif self._is_head_too_large:
             self._refuse(b"431 Request Header Fields Too Large", b"the address and the headers are too large")
         else:
             super().send_400_response(msg)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._time_answer()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_answer_timer()
+
+    def shutdown(self) -> None:
+        if self._timed is _Awaited.HEAD and not self._is_answering():
+            # A request is on its way. Its answer closes the connection, as all do by now.
+            assert self._timer is not None
+            self._timer.cancel()
+            self._timer = self.loop.call_later(LAST_HEAD_S, self._give_up_head)
+        else:
+            super().shutdown()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _count_head(self, count_bytes: int) -> None:
         self._head_bytes += count_bytes
@@ -114,10 +165,31 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _time(self) -> None:
         if self._timed is _Awaited.HEAD:
-            self._timer = self.loop.call_later(HEAD_S, self._refuse, b"408 Request Timeout", b"the request is too slow")
+            self._timer = self.loop.call_later(HEAD_S, self._give_up_head)
         elif self._timed is _Awaited.BODY:
             self._body_bytes = 0
             self._timer = self.loop.call_later(BODY_S, self._see_progress)
+
+    def _give_up_head(self) -> None:
+        if self._is_answering():  # and its client, which has begun the next request, waits for us
+            self._time()
+        else:
+            self._refuse(b"408 Request Timeout", b"the request is too slow")
+
+    def _time_answer(self) -> None:
+        self._unsent_bytes = self.transport.get_write_buffer_size()
+        self._answer_timer = self.loop.call_later(ANSWER_S, self._see_answer)
+
+    def _see_answer(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unsent_bytes:
+            self._time_answer()
+        else:
+            self.transport.abort()
+
+    def _stop_answer_timer(self) -> None:
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer = None
 
     def _see_progress(self) -> None:
         # Reading is paused as long as the application does not take what has come.

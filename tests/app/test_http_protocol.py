@@ -1,7 +1,8 @@
 """What becomes of connections that do not keep to a client's part; over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,10 +16,15 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 FOREVER_S = 600.0
 
+#: Bytes: more than the sockets of both ends hold.
+LARGE = 64 * 2**20
+
 
 async def application(scope, receive, send):
-    """Answers with the length of the body; at /refused before it has come."""
+    """Answers with the length of the body; /refused before it has come, /later after a while, /large at length."""
     count = 0
+    if scope["path"] == "/later":
+        await asyncio.sleep(0.3)
     while scope["path"] != "/refused":
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -26,17 +32,19 @@ async def application(scope, receive, send):
         count += len(message["body"])
         if not message["more_body"]:
             break
-    words = str(count).encode()
+    words = b"x" * LARGE if scope["path"] == "/large" else str(count).encode()
     headers = [(b"content-length", str(len(words)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": words})
 
 
 @asynccontextmanager
-async def connection() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    config = uvicorn.Config(application, log_config=None)
+async def connection(
+    state: ServerState | None = None,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    config = uvicorn.Config(application, log_config=None, timeout_keep_alive=1)
     config.load()
-    state = ServerState()
+    state = ServerState() if state is None else state
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: GuardedProtocol(config, state, {}), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
@@ -64,9 +72,10 @@ def exchanged(*parts: bytes) -> bytes:
 
 @pytest.fixture
 def times(monkeypatch):
-    def choose(*, head_s=FOREVER_S, body_s=FOREVER_S):
+    def choose(*, head_s=FOREVER_S, body_s=FOREVER_S, answer_s=FOREVER_S):
         monkeypatch.setattr(http_protocol, "HEAD_S", head_s)
         monkeypatch.setattr(http_protocol, "BODY_S", body_s)
+        monkeypatch.setattr(http_protocol, "ANSWER_S", answer_s)
 
     choose()
     return choose
@@ -170,3 +179,110 @@ def test_a_body_that_is_refused_is_read_on_up_to_a_bound(times, monkeypatch):
 
     assert within.count(b"200 OK") == 2
     assert beyond.count(b"200 OK") == 1
+
+
+def test_a_header_without_end_is_refused_before_it_ends(times):
+    async def send() -> int:
+        sent = 0
+        async with connection() as (reader, writer):
+            writer.write(GET + b"X: ")
+            with contextlib.suppress(ConnectionError):
+                while sent < LARGE and not reader.at_eof():
+                    writer.write(b"x" * 65_536)
+                    await writer.drain()
+                    sent += 65_536
+        return sent
+
+    assert asyncio.run(asyncio.wait_for(send(), 20)) < LARGE
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (GET + b"\r\n", b"\r\n"),
+        (b"POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345", b"67890"),
+    ],
+    ids=["a blank line", "the rest of a refused body"],
+)
+def test_what_is_no_request_does_not_keep_an_idle_connection_open(times, parts):
+    async def send() -> bytes:
+        async with connection() as (reader, writer):
+            writer.write(parts[0])
+            await reader.readuntil(b"\r\n\r\n0")
+            writer.write(parts[1])
+            return await reader.read()
+
+    assert asyncio.run(asyncio.wait_for(send(), 20)) == b""
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET / HT", GET + b"X: 1\r\n" * 300, GET + b"X: " + b"x" * 70_000, b"nonsense\r\n\r\n"]
+)
+def test_a_next_request_that_is_late_or_wrong_does_not_stand_in_for_the_answer(times, begun):
+    times(head_s=0.1)
+
+    answers = exchanged(b"GET /later HTTP/1.1\r\nHost: a\r\n\r\n", begun)
+
+    assert answers.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answers.count(b"200 OK") == 1
+
+
+@pytest.fixture
+def leaves_the_answer(times):
+    """Ask for a large answer, take *take_bytes* of it twenty times a second; whether the server has given up."""
+
+    async def ask(take_bytes: int) -> bool:
+        state = ServerState()
+        async with connection(state) as (reader, writer):
+            writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            taken = 0
+            for _ in range(30):
+                if take_bytes:
+                    taken += len(await reader.read(take_bytes))
+                await asyncio.sleep(0.05)
+                if not state.connections:
+                    return True
+        return False
+
+    times(answer_s=0.3)
+    return lambda take_bytes: asyncio.run(asyncio.wait_for(ask(take_bytes), 20))
+
+
+def test_an_answer_that_nobody_takes_is_dropped(leaves_the_answer):
+    assert leaves_the_answer(0)
+
+
+def test_an_answer_that_is_taken_slowly_is_sent(leaves_the_answer):
+    assert not leaves_the_answer(500_000)
+
+
+async def shut_down(state: ServerState, has_begun: Callable[[GuardedProtocol], bool]) -> None:
+    """As uvicorn does it, once *has_begun* holds for a connection."""
+    while not any(map(has_begun, state.connections)):
+        await asyncio.sleep(0.01)
+    for each in list(state.connections):
+        each.shutdown()
+
+
+def test_a_server_that_ends_waits_for_the_rest_of_a_head(times):
+    async def send() -> bytes:
+        state = ServerState()
+        async with connection(state) as (reader, writer):
+            writer.write(GET)
+            await shut_down(state, lambda each: each.headers is not None)
+            writer.write(b"Connection: close\r\n\r\n")
+            return await reader.read()
+
+    assert asyncio.run(asyncio.wait_for(send(), 20)).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_server_that_ends_does_not_wait_long(times, monkeypatch):
+    monkeypatch.setattr(http_protocol, "LAST_HEAD_S", 0.05)
+
+    async def wait() -> bytes:
+        state = ServerState()
+        async with connection(state) as (reader, _):
+            await shut_down(state, lambda each: True)
+            return await reader.read()
+
+    assert asyncio.run(asyncio.wait_for(wait(), 20)).startswith(b"HTTP/1.1 408 ")
