@@ -23,7 +23,7 @@ class Limits(Strict):
 
     max_body_bytes: Annotated[
         int, Field(ge=1, le=2**31 - 1, description="Of one request, over HTTP and gRPC; a larger one is refused.")
-    ] = 33_554_432
+    ] = 8_388_608
     queue_rows: Annotated[
         int, Field(ge=1, le=EXACT_IN_HELM, description="Rows without an answer; with more, a request is refused.")
     ] = 100_000

@@ -1,6 +1,7 @@
 """Carries HTTP requests: who asks, in which trace, one line and one count for each; predictions from bytes to bytes."""
 
 import asyncio
+import gc
 import re
 from http import HTTPStatus
 
@@ -18,7 +19,7 @@ from ..errors import (
     UnsupportedEncoding,
     sized,
 )
-from ..protocols import Call, Headers, Reply
+from ..protocols import Call, Endpoint, Headers, Reply
 from ..telemetry import trace
 from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
 from ..tensors import n_rows
@@ -75,6 +76,7 @@ class HttpLane:
         self._keys = keys
         self._recorder = recorder
         self._max_body_bytes = max_body_bytes
+        self._decoding = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -180,7 +182,9 @@ class HttpLane:
             revision = self._dataplane.revision(name, version)
             if len(body) <= MAX_INLINE_BYTES:
                 return revision, endpoint.decode(body, scope["headers"], revision)
-            call = await asyncio.to_thread(endpoint.decode, body, scope["headers"], revision)
+            # One at a time: what it takes of memory is many times the body, and of two neither would be the faster.
+            async with self._decoding:
+                call = await asyncio.to_thread(_decoded, endpoint, body, scope["headers"], revision)
             if self._dataplane.revision(name, version) is revision:
                 return revision, call
 
@@ -201,6 +205,15 @@ class HttpLane:
             f"the body is larger than {sized(self._max_body_bytes)}: send fewer rows at once, or raise "
             "config.limits.maxBodyBytes"
         )
+
+
+def _decoded(endpoint: Endpoint, body: bytes, headers: Headers, revision: Revision) -> Call:
+    """Decode a large *body*, which makes millions of objects, and no cycle among them to look for."""
+    gc.disable()
+    try:
+        return endpoint.decode(body, headers, revision)
+    finally:
+        gc.enable()
 
 
 def credentials(headers: Headers) -> tuple[bytes | None, bytes | None]:
