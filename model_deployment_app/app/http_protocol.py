@@ -55,6 +55,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._discarded_bytes = 0
         self._is_head_too_large = False
         self._is_deaf = False
+        self._is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -78,6 +79,8 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._is_head_too_large = True
                 self.send_400_response("")
         self._watch()
+        if self._awaited is _Awaited.BODY:
+            self.cycle.transport = self  # type: ignore[assignment]  # an answer may come before the end of the body
         if self._awaited is None and self.timeout_keep_alive_task is None and not self._is_answering():
             # uvicorn does so with an answer, and takes it back with any byte: with a blank line, or the end of a body
             # that nobody has waited for.
@@ -116,6 +119,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._awaited = None
+        if self._is_last:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         if self._awaited is not _Awaited.BODY and self._is_answering():
@@ -143,6 +148,22 @@ class GuardedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(LAST_HEAD_S, self._give_up_head)
         else:
             super().shutdown()
+
+    # What a cycle asks of its transport.
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self.transport.is_closing()
+
+    def close(self) -> None:
+        """End the connection, once the client has sent what it is sending: else it would not see the answer."""
+        if self._awaited is _Awaited.BODY and not self.transport.is_closing():
+            self._is_last = True
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

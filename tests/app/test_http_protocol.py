@@ -54,6 +54,8 @@ async def connection(
         writer.close()
         server.close()
         await asyncio.gather(*state.tasks)
+        while state.connections:
+            await asyncio.sleep(0.01)
 
 
 def exchanged(*parts: bytes) -> bytes:
@@ -179,6 +181,21 @@ def test_a_body_that_is_refused_is_read_on_up_to_a_bound(times, monkeypatch):
 
     assert within.count(b"200 OK") == 2
     assert beyond.count(b"200 OK") == 1
+
+
+def test_a_refusal_of_the_last_body_is_not_cut_by_what_is_still_sent(times):
+    async def send() -> bytes:
+        async with connection() as (reader, writer):
+            writer.write(
+                b"POST /refused HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % LARGE
+            )
+            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(LARGE // 65_536):
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+            return await reader.read()
+
+    assert asyncio.run(asyncio.wait_for(send(), 20)) == b"0"
 
 
 def test_a_header_without_end_is_refused_before_it_ends(times):
