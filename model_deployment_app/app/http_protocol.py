@@ -18,6 +18,9 @@ ANSWER_S = 30.0
 #: When the server ends, a request of which a part has come has so long for the rest of its head.
 LAST_HEAD_S = 1.0
 
+#: After a refusal, what is still coming is thrown away for so long.
+LINGER_S = 1.0
+
 #: Of the address and all headers of a request.
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 256
@@ -81,7 +84,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._watch()
         if self._awaited is _Awaited.BODY:
             self.cycle.transport = self  # type: ignore[assignment]  # an answer may come before the end of the body
-        if self._awaited is None and self.timeout_keep_alive_task is None and not self._is_answering():
+        is_idle = self._awaited is None and not self._is_answering() and not self._is_deaf
+        if is_idle and self.timeout_keep_alive_task is None:
             # uvicorn does so with an answer, and takes it back with any byte: with a blank line, or the end of a body
             # that nobody has waited for.
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -130,7 +134,7 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self._is_head_too_large:
             self._refuse(b"431 Request Header Fields Too Large", b"the address and the headers are too large")
         else:
-            super().send_400_response(msg)
+            self._refuse(b"400 Bad Request", msg.encode())
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -224,4 +228,8 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         head = b"HTTP/1.1 %s\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % (status, len(words)) + words)
-        self.transport.close()
+        self.transport.write_eof()
+        self._is_deaf = True
+        self._awaited = None
+        self._watch()
+        self.loop.call_later(LINGER_S, self.transport.close)
