@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from .engine.revision import Revision
-from .errors import Draining
+from .errors import Draining, ModelNotReady
 from .repository import ModelRepository
 from .tensors import Tensors
 
@@ -44,6 +44,17 @@ class DataPlane:
             raise Draining("the server is about to end: send requests elsewhere")
         for name in self._repository.waiting():
             self.revision(name)
+        for name in self._repository.ready():
+            if (reason := self.revision(name).health()) is not None:
+                raise ModelNotReady(reason)
+
+    def is_ready(self) -> bool:
+        """Whether `check_ready` has nothing to say."""
+        try:
+            self.check_ready()
+        except ModelNotReady:
+            return False
+        return True
 
     def names(self) -> list[str]:
         return self._repository.names()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import artifacts, plugins
@@ -94,7 +95,7 @@ def create_app(
             dataplane,
             keys=keys,
             recorder=recorder,
-            is_ready=lambda: not drain.has_begun and not repository.waiting(),
+            is_ready=dataplane.is_ready,
             host=host,
             port=grpc_port,
             max_message_bytes=settings.limits.max_body_bytes,
@@ -139,6 +140,7 @@ def create_app(
         if hasattr(dialect, "router"):
             app.include_router(dialect.router(dataplane))
     app.add_exception_handler(ServingError, health.refuse)
+    app.add_exception_handler(ClientDisconnect, health.let_go)
     app.add_exception_handler(Exception, health.refuse)
     app.add_exception_handler(HTTPException, health.refuse_path)
     if settings.docs:

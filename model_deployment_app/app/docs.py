@@ -16,7 +16,7 @@ from .openapi import Description
 def add(app: FastAPI, description: Description, keys: Keys) -> None:
     """Serve ``/docs`` without the network, ``/openapi.json``, and ``/``, which leads browsers to the former.
 
-    Where API keys are asked for, whoever sends none is told nothing of the models.
+    Where API keys are asked for, whoever sends none is told no more of the models than their names.
     """
 
     @app.get("/", include_in_schema=False)

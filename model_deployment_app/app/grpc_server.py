@@ -62,6 +62,8 @@ class GrpcServer:
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._options = (
             ("grpc.max_receive_message_length", max_message_bytes),
+            # A message is read before its key is: of one connection, not more at a time than these.
+            ("grpc.max_concurrent_streams", 100),
             # Else a second server would share the port in silence, and take half of the calls.
             ("grpc.so_reuseport", 0),
         )

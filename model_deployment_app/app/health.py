@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from ..errors import LoadError, MethodNotAllowed, ModelNotFound, ModelNotReady, ServingError, Unauthenticated
 from ..protocols import Headers
 from ..repository import ModelRepository
+from ..telemetry.exchange import CLIENT_GONE
 from ..telemetry.metrics import CONTENT_TYPE, Metrics
 from .drain import Drain
 
@@ -120,6 +121,11 @@ async def refuse(request: Request, error: Exception) -> Response:
     failure = error if isinstance(error, ServingError) else FAILED
     headers = {name.decode(): value.decode() for name, value in error_headers(failure)}
     return Response(error_body(failure), failure.http_status, headers, media_type="application/json")
+
+
+async def let_go(_: Request, __: Exception) -> Response:
+    """Nobody waits for an answer any more; the log has this status."""
+    return Response(status_code=int(CLIENT_GONE))
 
 
 def error_body(failure: ServingError) -> bytes:

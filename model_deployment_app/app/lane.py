@@ -43,7 +43,8 @@ OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs(/|/swagger-ui-bundle\.js|/swagger
 #: Larger bodies are decoded on a thread, so that probes are answered in between.
 MAX_INLINE_BYTES = 262_144
 
-_ADMIN = re.compile(r"/v1/models/[^/]+/(load|unload)|/v2/repository(/.*)?")
+#: Wider than the routes: these take a line feed at their end as well.
+_ADMIN = re.compile(r"/v1/models/.*/(load|unload)\s*|/v2/repository.*", re.DOTALL)
 
 
 class HttpLane:
@@ -133,7 +134,7 @@ class HttpLane:
             if route is None:
                 # uvicorn sends no body after HEAD.
                 method = "GET" if scope["method"] == "HEAD" else scope["method"]
-                await self._app({**scope, "method": method, "exchange": exchange}, receive, send)
+                await self._app({**scope, "method": method, "exchange": exchange}, self._bounded(receive), send)
                 return
             reply = await self._predict(route, headers, exchange, scope, receive)
             if reply is None:
@@ -191,6 +192,7 @@ class HttpLane:
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
         """The whole request body; None if the client has gone."""
         chunks: list[bytes] = []
+        received = 0
         # What is announced is refused before it has come; the HTTP parser has seen that it is a number.
         count_bytes = int(headers.get(b"content-length", b"0"))
         while count_bytes <= self._max_body_bytes:
@@ -200,8 +202,26 @@ class HttpLane:
             chunks.append(message.get("body", b""))
             if not message.get("more_body"):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            count_bytes = max(count_bytes, sum(map(len, chunks)))
-        raise PayloadTooLarge(
+            received += len(chunks[-1])
+            count_bytes = max(count_bytes, received)
+        raise self._too_large()
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """The body, for routes that are not for predictions, as far as it may be read."""
+        received = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                raise self._too_large()
+            return message
+
+        return receive_bounded
+
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(
             f"the body is larger than {sized(self._max_body_bytes)}: send fewer rows at once, or raise "
             "config.limits.maxBodyBytes"
         )

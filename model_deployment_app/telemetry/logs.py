@@ -46,6 +46,8 @@ def configure(level: str, log_format: LogFormat = "text") -> None:
             "loggers": {
                 # Chatty at debug, about nothing that concerns a model.
                 **{name: {"level": "INFO"} for name in ("google", "urllib3", "asyncio", "grpc")},
+                # Its line for metadata that are no text quotes them, and so may quote a key.
+                "grpc._cython.cygrpc": {"level": "CRITICAL"},
                 # Its line for each retry has no cause; the repository's has.
                 "stamina": {"level": "ERROR"},
             },

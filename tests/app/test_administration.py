@@ -299,3 +299,51 @@ def test_it_is_off_unless_the_values_say_otherwise(serve):
     assert (v1.status_code, v2.status_code, index.status_code) == (403, 403, 200)
     assert "set config.repository.loadUnload: true" in v1.json()["error"]
     assert Settings.model_fields["repository"].default.load_unload is False
+
+
+@pytest.mark.parametrize("keys", [KEYS, {}])
+@pytest.mark.parametrize("ending", ["", "%0A", "%0D%0A", "%20", "%00", "/", "?x=%0A"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/models/a/load", "/v1/models/a/unload", "/v2/repository/models/a/load", "/v2/repository/models/a/unload"],
+)
+def test_no_spelling_of_a_route_lets_in_whoever_may_only_predict(serve, path, ending, keys):
+    async def ask():
+        async with serve(keys=keys) as http:
+            answer = await http.post(path + ending, headers={"Authorization": "Bearer user"})
+            return answer, (await http.get("/health")).json()
+
+    answer, health = asyncio.run(ask())
+
+    assert answer.status_code in (403, 404)
+    assert (health["models_loaded"], health["generation"]) == (["a"], 0)
+
+
+def test_a_body_is_bounded_here_too(serve):
+    [refused, after] = answers(serve, ("/v2/repository/index", b" " * (8 * 2**20 + 1)), ("/v2/repository/index", b""))
+
+    assert refused.status_code == 413
+    assert "larger than 8.4 MB" in refused.json()["error"]
+    assert after.status_code == 200
+
+
+def test_a_client_that_leaves_is_no_failure(serve, capfd):
+    async def leave():
+        async with serve() as http:
+            messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+            headers = [(b"authorization", b"Bearer root")]
+            scope = {"type": "http", "method": "POST", "path": "/v2/repository/index", "headers": headers}
+
+            async def receive():
+                return next(messages)
+
+            async def send(_):
+                pass
+
+            await http._transport.app(scope | {"query_string": b""}, receive, send)
+
+    asyncio.run(leave())
+
+    log = capfd.readouterr().err
+    assert " code=499 " in log
+    assert "ERROR" not in log
