@@ -86,8 +86,8 @@ def run(
         access_log=False,
         server_header=False,
         http=GuardedProtocol,
-        # Longer than proxies keep a connection idle (ingress-nginx: 60 s, Google's balancer: 600 s): else they use it just
-        # as it closes.
+        # Longer than proxies keep a connection idle (ingress-nginx 60 s, Google's balancer 600 s): else they use it
+        # just when it closes.
         timeout_keep_alive=620,
         # Without WebSockets, the request that asks for one is a request like any other: it needs a key.
         ws="none",
