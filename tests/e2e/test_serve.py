@@ -143,6 +143,8 @@ def test_probes_and_people_are_told_what_runs(servers: Servers, trained: Models)
         "status": "ok",
         "models_loaded": ["iris"],
         "models": [model],
+        "failures": [],
+        "generation": 0,
         "app_version": version("model-deployment-app"),
     }
 
