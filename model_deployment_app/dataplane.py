@@ -44,9 +44,8 @@ class DataPlane:
             raise Draining("the server is about to end: send requests elsewhere")
         for name in self._repository.waiting():
             self.revision(name)
-        for name in self._repository.ready():
-            if (reason := self.revision(name).health()) is not None:
-                raise ModelNotReady(reason)
+        if (reason := self._repository.ailment()) is not None:
+            raise ModelNotReady(reason)
 
     def is_ready(self) -> bool:
         """Whether `check_ready` has nothing to say."""

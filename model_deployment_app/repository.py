@@ -96,6 +96,11 @@ class ModelRepository:
         """Those that should be ready and are not: all that are not, but for those that were unloaded by request."""
         return [name for name in self._sources if name not in self._revisions and name not in self._unloaded]
 
+    def ailment(self) -> str | None:
+        """Why a model that is loaded answers nobody; None while all do."""
+        reasons = ((name, revision.health()) for name, revision in list(self._revisions.items()))
+        return next((f"{name}: {reason}" for name, reason in reasons if reason is not None), None)
+
     def is_busy(self, name: str) -> bool:
         """Whether *name* is being loaded, is about to be, or is being unloaded."""
         return name in self._busy

@@ -25,7 +25,7 @@ def router(repository: ModelRepository, metrics: Metrics, drain: Drain, *, app_v
     @routes.get("/livez", responses={503: {"description": "A prediction never ends, or the device is broken"}})
     async def livez() -> Response:
         """200 as long as the process answers, and its models do."""
-        if (reason := _ailment(repository)) is not None:
+        if (reason := repository.ailment()) is not None:
             return _not("alive", "Stuck", reason)
         return JSONResponse({"status": "alive"})
 
@@ -41,7 +41,7 @@ def router(repository: ModelRepository, metrics: Metrics, drain: Drain, *, app_v
             about = "" if len(repository.names()) == 1 else f"{name}: "
             code = failure.code if failure else "Loading"
             return _not("ready", code, f"{about}{failure}" if failure else f"{name} is loading")
-        if (reason := _ailment(repository)) is not None:
+        if (reason := repository.ailment()) is not None:
             return _not("ready", "Stuck", reason)
         return JSONResponse({"status": "ready", "models": _digests(repository)})
 
@@ -76,12 +76,6 @@ def router(repository: ModelRepository, metrics: Metrics, drain: Drain, *, app_v
         return Response(record.to_json(), media_type="application/json")
 
     return routes
-
-
-def _ailment(repository: ModelRepository) -> str | None:
-    """Why a model that is loaded answers nobody."""
-    reasons = ((name, repository.get(name).health()) for name in repository.ready())
-    return next((f"{name}: {reason}" for name, reason in reasons if reason is not None), None)
 
 
 def _not(what: str, code: str, reason: str) -> Response:

@@ -191,23 +191,21 @@ class HttpLane:
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
         """The whole request body; None if the client has gone."""
-        chunks: list[bytes] = []
-        received = 0
         # What is announced is refused before it has come; the HTTP parser has seen that it is a number.
-        count_bytes = int(headers.get(b"content-length", b"0"))
-        while count_bytes <= self._max_body_bytes:
+        if int(headers.get(b"content-length", b"0")) > self._max_body_bytes:
+            raise self._too_large()
+        receive = self._bounded(receive)
+        chunks: list[bytes] = []
+        while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
             chunks.append(message.get("body", b""))
             if not message.get("more_body"):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            received += len(chunks[-1])
-            count_bytes = max(count_bytes, received)
-        raise self._too_large()
 
     def _bounded(self, receive: Receive) -> Receive:
-        """The body, for routes that are not for predictions, as far as it may be read."""
+        """*receive*, which raises once more of a body has come than may."""
         received = 0
 
         async def receive_bounded() -> Message:
