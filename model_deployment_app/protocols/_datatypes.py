@@ -77,14 +77,14 @@ def check(datatype: str, shape: Sequence[int], name: str) -> int:
     return math.prod(shape)  # Python's integers: no product overflows
 
 
-def from_values(values: Sequence[Any], datatype: str, shape: Sequence[int], name: str) -> np.ndarray:
+def from_values(values: Sequence[Any] | np.ndarray, datatype: str, shape: Sequence[int], name: str) -> np.ndarray:
     """Make a tensor of Python values.
 
     Parameters
     ----------
-    values : sequence
+    values : sequence or ndarray
         Flat in row-major order, or nested like *shape*. Each is of the Python type of *datatype* (bool, int, float or
-        str), or None among floats and strings: who parses has seen to that.
+        str), or None among floats and strings: who parses has seen to that. An array is flat, float64.
     datatype : str
     shape : sequence of int
     name : str

@@ -10,6 +10,7 @@ import orjson
 from ..errors import InvalidRequest
 from ..signature import Signature
 from ..tensors import MAX_EXACT_INTEGER, ROWS, Tensors, from_instances, kind
+from . import _numbers
 
 
 class NumberDecoder:
@@ -40,20 +41,28 @@ class NumberDecoder:
                 rows = np.array(self._rows(message), dtype=np.float64)
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 continue
-            return (message, rows) if rows.ndim > 1 and not (np.abs(rows) >= MAX_EXACT_INTEGER).any() else None
+            return (message, rows) if rows.ndim > 1 and not beyond_exact(rows) else None
         return None
 
 
-_numbers = NumberDecoder(
+_decoder = NumberDecoder(
     lambda rows: msgspec.defstruct("Instances", [("instances", rows)], forbid_unknown_fields=True),
     lambda message: message.instances,
 )
 _anything = msgspec.json.Decoder()
 
 
+def beyond_exact(numbers: np.ndarray) -> bool:
+    """Whether one may have been an integer that float64 does not hold."""
+    return bool((np.abs(numbers) >= MAX_EXACT_INTEGER).any())
+
+
 def decode_numbers(body: bytes) -> Tensors | None:
     """The common case: rows of numbers and nothing else; None if it is not that."""
-    decoded = _numbers.decode(body)
+    rows = _numbers.table(body)
+    if rows is not None:
+        return None if beyond_exact(rows) else {ROWS: rows}
+    decoded = _decoder.decode(body)
     return None if decoded is None else {ROWS: decoded[1]}
 
 
@@ -109,6 +118,8 @@ def as_json(array: np.ndarray) -> Any:
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     if array.dtype.kind in "fiub":
+        if array.flags.c_contiguous and array.dtype.isnative:
+            return array
         return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     return array.tolist()
 

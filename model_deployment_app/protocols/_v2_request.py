@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from ..errors import InvalidRequest, InvalidTensor, quoted
-from . import _datatypes
+from . import _datatypes, _numbers
 from ._endpoint import Headers
 from ._infer import InputTensor
 from ._instances import not_json
@@ -163,6 +163,8 @@ def _values(sent: _Input) -> np.ndarray:
     levels = _levels(data)
     if levels not in (1, len(sent.shape)):
         raise InvalidTensor(f"{label}: expected a flat array, or one of {len(sent.shape)} levels, got {levels}")
+    if levels == 1 and sent.datatype.startswith("FP") and (numbers := _numbers.flat(bytes(data))) is not None:
+        return _datatypes.from_values(numbers, sent.datatype, sent.shape, sent.name)
     try:
         values = _data[sent.datatype][levels - 1].decode(data)
     except msgspec.ValidationError as error:
