@@ -12,7 +12,7 @@ class Batching(Strict):
 
     max_rows: Annotated[
         int, Field(ge=1, le=1_000_000, description="Rows of requests that are asked together; 1: each alone.")
-    ] = 256
+    ] = 1024
     max_wait_ms: Annotated[
         float, Field(ge=0, le=10_000, description="How long a request waits for others while the model is idle.")
     ] = 0

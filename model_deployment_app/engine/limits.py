@@ -21,7 +21,7 @@ class Limits:
         A call of the model that takes longer is taken for one that never ends.
     """
 
-    max_rows: int = 256
+    max_rows: int = 1024
     max_wait_s: float = 0.0
     queue_rows: int = 100_000
     queue_bytes: int = 2**28
