@@ -65,6 +65,16 @@ class DataPlane:
     def predict(
         self, revision: Revision, inputs: Tensors, outputs: Collection[str], *, timeout_s: float | None = None
     ) -> asyncio.Future[Tensors]:
+        """`check`, then `run`."""
+        return self.run(revision, self.check(revision, inputs), outputs, timeout_s=timeout_s)
+
+    def check(self, revision: Revision, inputs: Tensors) -> Tensors:
+        """As `Signature.check`; on any thread."""
+        return revision.signature.check(inputs)
+
+    def run(
+        self, revision: Revision, inputs: Tensors, outputs: Collection[str], *, timeout_s: float | None = None
+    ) -> asyncio.Future[Tensors]:
         """Answer one request; whoever cancels the future takes it back.
 
         Parameters
@@ -72,7 +82,7 @@ class DataPlane:
         revision : Revision
             Whom the request is for.
         inputs : dict of str to ndarray
-            As `Signature.check` takes them.
+            As `check` returns them.
         outputs : collection of str
             Names of the outputs that the protocol renders: no other is computed.
         timeout_s : float, optional
@@ -86,7 +96,7 @@ class DataPlane:
         Raises
         ------
         InvalidTensor
-            If *inputs* do not fit the model.
+            If the model refuses a value.
         InferenceError
             If the model fails.
         DeadlineExceeded
@@ -94,5 +104,4 @@ class DataPlane:
         Overloaded
             If too much is waiting.
         """
-        # Before the queue: what does not fit costs the others nothing.
-        return revision.run(revision.signature.check(inputs), outputs, timeout_s)
+        return revision.run(inputs, outputs, timeout_s)

@@ -25,10 +25,11 @@ from ..settings import ServerSettings
 from ..telemetry import logs
 from ..telemetry.exchange import Recorder
 from ..telemetry.metrics import Metrics
-from . import administration, docs, health, openapi
+from . import administration, docs, health, openapi, refusals
 from .drain import Drain
 from .keys import Keys
 from .lane import HttpLane
+from .prediction import Service
 from .prefix import PathPrefix
 from .routes import Routes
 
@@ -50,7 +51,7 @@ def create_app(
     host: str = "127.0.0.1",
     grpc_port: int = 8001,
     grpc_grace_s: float = 30.0,
-) -> FastAPI:
+) -> "Application":
     """The ASGI application of one server; models are loaded in the background once it has started.
 
     Parameters
@@ -121,7 +122,7 @@ def create_app(
         if stopping is not None:
             await stopping
 
-    app = _Application(
+    app = Application(
         title=", ".join(f"{model.name} ({model.job})" for model in settings.served),
         version=APP_VERSION,
         lifespan=lifespan,
@@ -139,35 +140,35 @@ def create_app(
     for dialect in dialects:
         if hasattr(dialect, "router"):
             app.include_router(dialect.router(dataplane))
-    app.add_exception_handler(ServingError, health.refuse)
-    app.add_exception_handler(ClientDisconnect, health.let_go)
-    app.add_exception_handler(Exception, health.refuse)
-    app.add_exception_handler(HTTPException, health.refuse_path)
+    app.add_exception_handler(ServingError, refusals.refuse)
+    app.add_exception_handler(ClientDisconnect, refusals.let_go)
+    app.add_exception_handler(Exception, refusals.refuse)
+    app.add_exception_handler(HTTPException, refusals.refuse_path)
     if settings.docs:
         description = openapi.Description(app, endpoints, dataplane, asks_for_keys=keys.are_asked_for)
         docs.add(app, description, keys)
-    lane = HttpLane(
-        app.serve,
-        routes=Routes(endpoints),
-        dataplane=dataplane,
-        keys=keys,
-        recorder=recorder,
-        max_body_bytes=settings.limits.max_body_bytes,
-    )
+    app.routes_to_predict = Routes(endpoints, root_path=root_path)
+    app.service = Service(dataplane, keys, recorder, settings.limits.max_body_bytes)
+    lane = HttpLane(app.serve, routes=app.routes_to_predict, service=app.service)
     app.lane = PathPrefix(lane, prefix=root_path)
     return app
 
 
-class _Application(FastAPI):
+class Application(FastAPI):
     """FastAPI behind a lane of ours: its own way in costs as much as a prediction does.
 
     Attributes
     ----------
     lane : ASGI application
         Gets everything, and passes on to `serve` what is not for it.
+    routes_to_predict : Routes
+    service : Service
+        What answers them: for a server that does so without ASGI.
     """
 
     lane: ASGIApp
+    routes_to_predict: Routes
+    service: Service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.lane(scope, receive, send)

@@ -9,8 +9,8 @@ from fastapi.staticfiles import StaticFiles
 
 from ..errors import ServingError
 from .keys import Keys
-from .lane import credentials
 from .openapi import Description
+from .prediction import credentials
 
 
 def add(app: FastAPI, description: Description, keys: Keys) -> None:

@@ -9,6 +9,8 @@ from types import FrameType
 
 import uvicorn
 
+from .predicting_protocol import PredictingProtocol
+
 logger = logging.getLogger(__name__)
 
 _CLOSE = (b"connection", b"close")
@@ -67,6 +69,10 @@ class DrainingServer(uvicorn.Server):
         self._drain.has_begun = True
         self._drain.is_over.set()
         await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, PredictingProtocol):
+                connection.give_up()
+        await asyncio.sleep(0)  # what has been written goes with the next turn of the loop
 
     def _begin(self, remaining_s: float) -> None:
         logger.info("draining: not ready from now on, requests are answered for %.1f s", remaining_s)

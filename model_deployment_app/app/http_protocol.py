@@ -54,6 +54,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unsent_bytes = 0
         self._head_bytes = 0
         self._unparsed_bytes = 0
+        self._has_begun = False
         self._body_bytes = 0
         self._discarded_bytes = 0
         self._is_head_too_large = False
@@ -73,9 +74,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        was_head = self._awaited is _Awaited.HEAD
+        was_head, self._has_begun = self._awaited is _Awaited.HEAD, False
         super().data_received(data)
-        if was_head and self._awaited is _Awaited.HEAD:
+        if was_head and self._awaited is _Awaited.HEAD and not self._has_begun:
             # The parser tells of a header once it is whole, and copies what it has of it with every piece.
             self._unparsed_bytes += len(data)
             if self._unparsed_bytes > MAX_HEAD_BYTES:
@@ -94,6 +95,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._has_begun = True
         self._awaited = _Awaited.HEAD
         self._head_bytes = 0
         self._unparsed_bytes = 0
@@ -108,8 +110,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        super().on_headers_complete()
         self._awaited = _Awaited.BODY
+        self.begin_cycle()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -118,11 +120,11 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._discarded_bytes > MAX_DISCARDED_BYTES:
                 self.transport.close()
                 return
-        super().on_body(body)
+        self.take_body(body)
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
         self._awaited = None
+        self.end_body()
         if self._is_last:
             self.transport.close()
 
@@ -152,6 +154,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(LAST_HEAD_S, self._give_up_head)
         else:
             super().shutdown()
+
+    # What is done about a request; its head and the parts of its body have been counted.
+
+    def begin_cycle(self) -> None:
+        super().on_headers_complete()
+
+    def take_body(self, body: bytes) -> None:
+        super().on_body(body)
+
+    def end_body(self) -> None:
+        super().on_message_complete()
 
     # What a cycle asks of its transport.
 

@@ -1,32 +1,17 @@
-"""Carries HTTP requests: who asks, in which trace, one line and one count for each; predictions from bytes to bytes."""
+"""Carries HTTP requests: who asks, in which trace, one line and one count for each."""
 
 import asyncio
-import gc
 import re
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..dataplane import DataPlane
-from ..engine.revision import Revision
-from ..errors import (
-    InferenceError,
-    InvalidRequest,
-    MethodNotAllowed,
-    PayloadTooLarge,
-    ServingError,
-    Unauthenticated,
-    UnsupportedEncoding,
-    sized,
-)
-from ..protocols import Call, Endpoint, Headers, Reply
-from ..telemetry import trace
-from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
-from ..tensors import n_rows
+from ..errors import ServingError
+from ..protocols import Headers, Reply
+from ..telemetry.exchange import CLIENT_GONE, Exchange
 from . import keys
-from .departure import unless_gone
-from .health import FAILED, error_body, error_headers
-from .keys import Keys
+from .prediction import Prediction, Service, begun, credentials, traceparent
+from .refusals import FAILED, error_body, error_headers
 from .routes import Route, Routes
 
 #: What is asked every few seconds, and logged at debug.
@@ -40,9 +25,6 @@ _PROBED = ("200", "503")
 #: What needs no key: probes, and the pages that tell a browser how to send one.
 OPEN = re.compile(rf"{_PROBES.pattern}|/|/docs(/|/swagger-ui-bundle\.js|/swagger-ui\.css)?|/openapi\.json")
 
-#: Larger bodies are decoded on a thread, so that probes are answered in between.
-MAX_INLINE_BYTES = 262_144
-
 #: Wider than the routes: these take a line feed at their end as well.
 _ADMIN = re.compile(r"/v1/models/.*/(load|unload)\s*|/v2/repository.*", re.DOTALL)
 
@@ -50,59 +32,74 @@ _ADMIN = re.compile(r"/v1/models/.*/(load|unload)\s*|/v2/repository.*", re.DOTAL
 class HttpLane:
     """Answers the predict routes before FastAPI's routing, which would validate and copy every row.
 
+    Our own server does so before there is a scope (see `PredictingProtocol`), and leaves the rest to this.
+
     Parameters
     ----------
     app : ASGI application
         Gets everything else. In its scope, ``exchange`` is the `Exchange`.
     routes : Routes
-    dataplane : DataPlane
-    keys : Keys
-    recorder : Recorder
-    max_body_bytes : int
+    service : Service
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        routes: Routes,
-        dataplane: DataPlane,
-        keys: Keys,
-        recorder: Recorder,
-        max_body_bytes: int,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, routes: Routes, service: Service) -> None:
         self._app = app
         self._routes = routes
-        self._dataplane = dataplane
-        self._keys = keys
-        self._recorder = recorder
-        self._max_body_bytes = max_body_bytes
-        self._decoding = asyncio.Lock()
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        callers = [value for name, value in scope["headers"] if name == b"traceparent"]
-        # Of several, none can be told to be the caller's.
-        joined = trace.join(callers[0].decode("latin-1") if len(callers) == 1 else None)
-        exchange = Exchange(joined, method=scope["method"], path=path)
-        traceparent = (b"traceparent", exchange.trace.traceparent.encode())
+        route = self._routes.find(path)
+        if route is None:
+            await self._pass_on(path, scope, receive, send)
+        else:
+            await self._predict(route, path, scope, receive, send)
+
+    async def _predict(self, route: Route, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        answered: asyncio.Future[tuple[HTTPStatus, Reply, Headers]] = asyncio.get_running_loop().create_future()
+        prediction = Prediction(
+            self._service,
+            route,
+            method=scope["method"],
+            path=path,
+            headers=scope["headers"],
+            answer=lambda *answer: answered.set_result(answer),
+        )
+        try:
+            prediction.begin()
+            has_more = not answered.done()
+            while has_more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return
+                prediction.take(message.get("body", b""))
+                has_more = bool(message.get("more_body")) and not answered.done()
+            prediction.end()
+            departure = asyncio.ensure_future(receive())
+            await asyncio.wait((answered, departure), return_when=asyncio.FIRST_COMPLETED)
+            departure.cancel()
+            if answered.done():
+                await _answer(send, *answered.result())
+        finally:
+            prediction.let_go()
+
+    async def _pass_on(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = begun(scope["method"], path, scope["headers"])
         code, is_answered = CLIENT_GONE, False
 
         async def send_traced(message: Message) -> None:
             nonlocal code, is_answered
             if message["type"] == "http.response.start":
                 code = str(int(message["status"]))
-                message["headers"] = [*message.get("headers", ()), traceparent]
+                message["headers"] = [*message.get("headers", ()), traceparent(exchange)]
             await send(message)
             is_answered = message["type"] == "http.response.body" and not message.get("more_body")
 
-        route = self._routes.find(path)
         try:
-            await self._carry(route, path, headers, exchange, scope, receive, send_traced)
+            await self._admitted(path, exchange, scope, receive, send_traced)
         except Exception as error:
             exchange.failure = error
             if code == CLIENT_GONE:
@@ -111,98 +108,20 @@ class HttpLane:
                 code = "500"
                 raise  # its answer has begun: all that is left is to break it off
         finally:
-            is_quiet = route is None and code in _PROBED and _PROBES.fullmatch(path) is not None
-            self._recorder.end(exchange, code=code, is_quiet=is_quiet)
+            is_quiet = code in _PROBED and _PROBES.fullmatch(path) is not None
+            self._service.recorder.end(exchange, code=code, is_quiet=is_quiet)
 
-    async def _carry(
-        self,
-        route: Route | None,
-        path: str,
-        headers: dict[bytes, bytes],
-        exchange: Exchange,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
+    async def _admitted(self, path: str, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if route is not None:
-                exchange.protocol = route[0].protocol
-                exchange.key_id = self._keys.admit(*credentials(scope["headers"]), "predict")
-            elif not OPEN.fullmatch(path):
+            if not OPEN.fullmatch(path):
                 needed: keys.Scope = "admin" if _ADMIN.fullmatch(path) else "predict"
-                exchange.key_id = self._keys.admit(*credentials(scope["headers"]), needed)
-            if route is None:
-                # uvicorn sends no body after HEAD.
-                method = "GET" if scope["method"] == "HEAD" else scope["method"]
-                await self._app({**scope, "method": method, "exchange": exchange}, self._bounded(receive), send)
-                return
-            reply = await self._predict(route, headers, exchange, scope, receive)
-            if reply is None:
-                return
-            status = HTTPStatus.OK
+                exchange.key_id = self._service.keys.admit(*credentials(scope["headers"]), needed)
+            # uvicorn sends no body after HEAD.
+            method = "GET" if scope["method"] == "HEAD" else scope["method"]
+            await self._app({**scope, "method": method, "exchange": exchange}, self._bounded(receive), send)
         except ServingError as error:
             exchange.failure = error
-            body = error_body(error) if route is None else route[0].error(error)
-            status, reply = error.http_status, Reply(body, headers=error_headers(error))
-        await _answer(send, status, reply)
-
-    async def _predict(
-        self, route: Route, headers: dict[bytes, bytes], exchange: Exchange, scope: Scope, receive: Receive
-    ) -> Reply | None:
-        """The answer; None if the client has gone."""
-        _, name, version = route
-        try:
-            if scope["method"] != "POST":
-                raise MethodNotAllowed(f"{scope['method']} is not for this path: use POST")
-            if headers.get(b"content-encoding", b"").lower() not in (b"", b"identity"):
-                raise UnsupportedEncoding("the body is compressed: send it without Content-Encoding")
-            timeout_s = _timeout_s(headers.get(b"x-request-timeout-ms"))
-            revision = self._dataplane.revision(name, version)
-            exchange.model, exchange.version = revision.name, revision.version
-            body = await self._body(headers, receive)
-            if body is None:
-                return None
-            revision, call = await self._call(route, body, scope)
-            exchange.version = revision.version
-            exchange.rows = n_rows(call.inputs)
-            answer = self._dataplane.predict(revision, call.inputs, call.outputs, timeout_s=timeout_s)
-            outputs = await unless_gone(receive, answer)
-            if outputs is None:
-                return None
-            reply = call.encode(outputs)
-        except ServingError:
-            raise
-        except Exception as error:
-            raise InferenceError(str(FAILED)) from error
-        return Reply(reply.body, reply.media_type, (*reply.headers, (b"x-model-sha256", revision.sha256.encode())))
-
-    async def _call(self, route: Route, body: bytes, scope: Scope) -> tuple[Revision, Call]:
-        """The request, decoded for whom answers it now: another may have been replaced meanwhile, and be drained."""
-        endpoint, name, version = route
-        while True:
-            revision = self._dataplane.revision(name, version)
-            if len(body) <= MAX_INLINE_BYTES:
-                return revision, endpoint.decode(body, scope["headers"], revision)
-            # One at a time: what it takes of memory is many times the body, and of two neither would be the faster.
-            async with self._decoding:
-                call = await asyncio.to_thread(_decoded, endpoint, body, scope["headers"], revision)
-            if self._dataplane.revision(name, version) is revision:
-                return revision, call
-
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
-        """The whole request body; None if the client has gone."""
-        # What is announced is refused before it has come; the HTTP parser has seen that it is a number.
-        if int(headers.get(b"content-length", b"0")) > self._max_body_bytes:
-            raise self._too_large()
-        receive = self._bounded(receive)
-        chunks: list[bytes] = []
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            chunks.append(message.get("body", b""))
-            if not message.get("more_body"):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            await _answer(send, error.http_status, Reply(error_body(error), headers=error_headers(error)))
 
     def _bounded(self, receive: Receive) -> Receive:
         """*receive*, which raises once more of a body has come than may."""
@@ -212,47 +131,14 @@ class HttpLane:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                raise self._too_large()
+            if received > self._service.max_body_bytes:
+                raise self._service.too_large()
             return message
 
         return receive_bounded
 
-    def _too_large(self) -> PayloadTooLarge:
-        return PayloadTooLarge(
-            f"the body is larger than {sized(self._max_body_bytes)}: send fewer rows at once, or raise "
-            "config.limits.maxBodyBytes"
-        )
 
-
-def _decoded(endpoint: Endpoint, body: bytes, headers: Headers, revision: Revision) -> Call:
-    """Decode a large *body*, which makes millions of objects, and no cycle among them to look for."""
-    gc.disable()
-    try:
-        return endpoint.decode(body, headers, revision)
-    finally:
-        gc.enable()
-
-
-def credentials(headers: Headers) -> tuple[bytes | None, bytes | None]:
-    """What the two headers that may hold a key say."""
-    given = [(name, value) for name, value in headers if name in (b"authorization", b"x-api-key")]
-    found = dict(given)
-    if len(found) < len(given):
-        raise Unauthenticated("Authorization or x-api-key is given twice: send it once")
-    return found.get(b"authorization"), found.get(b"x-api-key")
-
-
-def _timeout_s(header: bytes | None) -> float | None:
-    """How long the client waits, if it says so."""
-    if header is None:
-        return None
-    if re.fullmatch(rb"[1-9][0-9]{0,8}", header) is None:
-        raise InvalidRequest("x-request-timeout-ms: expected milliseconds, 1 to 999999999")
-    return int(header) / 1000
-
-
-async def _answer(send: Send, status: HTTPStatus, reply: Reply) -> None:
+async def _answer(send: Send, status: HTTPStatus, reply: Reply, headers: Headers = ()) -> None:
     await send(
         {
             "type": "http.response.start",
@@ -261,6 +147,7 @@ async def _answer(send: Send, status: HTTPStatus, reply: Reply) -> None:
                 (b"content-type", reply.media_type),
                 (b"content-length", str(len(reply.body)).encode()),
                 *reply.headers,
+                *headers,
             ],
         }
     )

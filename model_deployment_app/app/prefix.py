@@ -15,13 +15,24 @@ class PathPrefix:
 
     def __init__(self, app: ASGIApp, *, prefix: str) -> None:
         self._app = app
-        self._prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
+        self._prefix = normal(prefix)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._prefix and scope["type"] == "http":
-            path = scope["path"]
-            if path != self._prefix and not path.startswith(f"{self._prefix}/"):
-                path = self._prefix + path
             # ASGI: the path includes the root path.
-            scope = {**scope, "root_path": self._prefix, "path": f"{path}/" if path == self._prefix else path}
+            path = self._prefix + without(self._prefix, scope["path"])
+            scope = {**scope, "root_path": self._prefix, "path": path}
         await self._app(scope, receive, send)
+
+
+def normal(prefix: str) -> str:
+    """With one slash in front and none behind; empty for none."""
+    bare = prefix.strip("/")
+    return f"/{bare}" if bare else ""
+
+
+def without(prefix: str, path: str) -> str:
+    """*path* as it is served, whether it came with *prefix* or not."""
+    if path == prefix:
+        return "/"
+    return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -14,8 +15,8 @@ from ..settings import ServerSettings
 from ..telemetry.logs import LogFormat
 from . import create_app
 from .drain import Drain, DrainingServer
-from .http_protocol import GuardedProtocol
 from .keys import Keys
+from .predicting_protocol import PredictingProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,9 @@ def run(
         log_config=None,
         access_log=False,
         server_header=False,
-        http=GuardedProtocol,
+        http=partial(PredictingProtocol, routes=app.routes_to_predict, service=app.service),  # type: ignore[arg-type]
+        # What they say of a client, nobody here asks.
+        proxy_headers=False,
         # Longer than proxies keep a connection idle (ingress-nginx 60 s, Google's balancer 600 s): else they use it
         # just when it closes.
         timeout_keep_alive=620,

@@ -36,9 +36,10 @@ class Request:
 
     def __post_init__(self) -> None:
         self.rows = n_rows(self.inputs)
-        self.size_bytes = sum(array.nbytes for array in self.inputs.values())
+        self.size_bytes = 0
         for array in self.inputs.values():
-            if array.dtype == object:
+            self.size_bytes += array.nbytes
+            if array.dtype.hasobject:
                 self.size_bytes += sum(map(sys.getsizeof, array.flat))
 
     def is_wanted(self) -> bool:

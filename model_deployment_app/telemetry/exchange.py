@@ -88,6 +88,8 @@ class Recorder:
         if exchange.key_id != NONE:
             self._metrics.used(exchange.key_id)
         failure = exchange.failure
+        if failure is None and code == "200" and not (self._has_access_log or is_quiet):
+            return
         fields: dict[str, Any] = {}
         if failure is not None and not is_quiet:
             fields["error_code"] = failure.code if isinstance(failure, ServingError) else ServingError.__name__

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from model_deployment_app.app.keys import Keys
-from model_deployment_app.app.lane import MAX_INLINE_BYTES, HttpLane
+from model_deployment_app.app.lane import HttpLane
+from model_deployment_app.app.prediction import MAX_INLINE_BYTES, Service
 from model_deployment_app.app.routes import Routes
 from model_deployment_app.engine.revision import Revision
 from model_deployment_app.errors import InvalidRequest
@@ -54,7 +55,10 @@ class FakeDataPlane:
     def revision(self, name=None, version=None):
         return self._revision
 
-    def predict(self, revision, inputs, outputs, *, timeout_s=None):
+    def check(self, revision, inputs):
+        return inputs
+
+    def run(self, revision, inputs, outputs, *, timeout_s=None):
         answer = asyncio.get_running_loop().create_future()
         answer.set_result({})
         return answer
@@ -65,13 +69,11 @@ def post():
     """Send bodies at once to a lane that speaks *dialect*; their statuses."""
 
     def run(dialect, *bodies):
+        recorder = Recorder(Metrics(), logs.events("error", "text"), has_access_log=False)
         lane = HttpLane(
             None,
             routes=Routes([dialect.endpoint()]),
-            dataplane=FakeDataPlane(),
-            keys=Keys({}),
-            recorder=Recorder(Metrics(), logs.events("error", "text"), has_access_log=False),
-            max_body_bytes=10 * MAX_INLINE_BYTES,
+            service=Service(FakeDataPlane(), Keys({}), recorder, max_body_bytes=10 * MAX_INLINE_BYTES),
         )
 
         async def send():

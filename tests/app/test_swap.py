@@ -7,7 +7,8 @@ import httpx2
 import numpy as np
 
 from model_deployment_app.app.keys import Keys
-from model_deployment_app.app.lane import MAX_INLINE_BYTES, HttpLane
+from model_deployment_app.app.lane import HttpLane
+from model_deployment_app.app.prediction import MAX_INLINE_BYTES, Service
 from model_deployment_app.app.routes import Routes
 from model_deployment_app.protocols import Call, Endpoint, Reply
 from model_deployment_app.telemetry import logs
@@ -32,7 +33,10 @@ class FakeDataPlane:
     def revision(self, name, version):
         return self.current
 
-    def predict(self, revision, inputs, outputs, *, timeout_s):
+    def check(self, revision, inputs):
+        return inputs
+
+    def run(self, revision, inputs, outputs, *, timeout_s):
         self.asked.append(revision)
         answer = asyncio.get_running_loop().create_future()
         answer.set_result(inputs)
@@ -48,13 +52,11 @@ def test_it_is_decoded_again_for_the_model_that_took_the_place():
         dataplane.current = new  # as a load does that ends now
         return Call({"x": np.zeros(1)}, (), lambda outputs: Reply(revision.version.encode()))
 
+    recorder = Recorder(Metrics(), logs.events("error", "text"), has_access_log=False)
     lane = HttpLane(
         None,
         routes=Routes([Endpoint("fake", "/predict", "", decode, *[None] * 4)]),
-        dataplane=dataplane,
-        keys=Keys({}),
-        recorder=Recorder(Metrics(), logs.events("error", "text"), has_access_log=False),
-        max_body_bytes=2 * MAX_INLINE_BYTES,
+        service=Service(dataplane, Keys({}), recorder, max_body_bytes=2 * MAX_INLINE_BYTES),
     )
 
     async def ask():
