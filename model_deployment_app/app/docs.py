@@ -8,8 +8,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from ..errors import ServingError
-from .keys import Keys
-from .lane import credentials
+from .keys import Keys, credentials
 from .openapi import Description
 
 

@@ -12,7 +12,7 @@ from ..errors import InvalidRequest, MethodNotAllowed, ServingError, quoted
 from ..protocols import _messages as messages
 from ..telemetry import trace
 from ..telemetry.exchange import Exchange, Recorder
-from .keys import Keys
+from .keys import Keys, credentials
 
 Context: TypeAlias = grpc.aio.ServicerContext
 Answer = Callable[[Any, Exchange, Context], Awaitable[bytes]]
@@ -89,17 +89,17 @@ class GrpcLane:
     @asynccontextmanager
     async def _exchange(self, path: str, context: Context) -> AsyncIterator[Exchange]:
         """The one place where a call is admitted, recorded and, if need be, refused."""
-        metadata = dict(context.invocation_metadata() or ())
+        metadata = [(name.encode(), _bytes(value)) for name, value in context.invocation_metadata() or ()]
+        caller = dict(metadata).get(b"traceparent", b"").decode("latin-1")
         # gRPC is HTTP, and this is its method.
-        exchange = Exchange(trace.join(_text(metadata.get("traceparent"))), method="POST", path=path)
+        exchange = Exchange(trace.join(caller), method="POST", path=path)
         exchange.protocol = "grpc" if path == _PREDICTIONS else None
         context.set_trailing_metadata((("traceparent", exchange.trace.traceparent),))
         code, refusal = "CANCELLED", None
         try:
             with _private():
                 if not _OPEN.fullmatch(path):
-                    authorization, api_key = (_bytes(metadata.get(name)) for name in ("authorization", "x-api-key"))
-                    exchange.key_id = self._keys.admit(authorization, api_key, "predict")
+                    exchange.key_id = self._keys.admit(*credentials(metadata), "predict")
                 yield exchange
             code = "OK"
         except ServingError as error:
@@ -137,9 +137,6 @@ def _parsed(request_type: type[Message], body: bytes) -> Any:
         raise InvalidRequest(f"the message is no {request_type.DESCRIPTOR.full_name}: it cannot be parsed") from error
 
 
-def _text(value: str | bytes | None) -> str | None:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
+def _bytes(value: str | bytes) -> bytes:
+    """As it came, if it came in UTF-8; what else is no ASCII, gRPC has read as Latin-1."""
     return value.encode() if isinstance(value, str) else value

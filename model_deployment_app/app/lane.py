@@ -15,7 +15,6 @@ from ..errors import (
     MethodNotAllowed,
     PayloadTooLarge,
     ServingError,
-    Unauthenticated,
     UnsupportedEncoding,
     sized,
 )
@@ -26,7 +25,7 @@ from ..tensors import n_rows
 from . import keys
 from .departure import unless_gone
 from .health import FAILED, error_body, error_headers
-from .keys import Keys
+from .keys import Keys, credentials
 from .routes import Route, Routes
 
 #: What is asked every few seconds, and logged at debug.
@@ -232,15 +231,6 @@ def _decoded(endpoint: Endpoint, body: bytes, headers: Headers, revision: Revisi
         return endpoint.decode(body, headers, revision)
     finally:
         gc.enable()
-
-
-def credentials(headers: Headers) -> tuple[bytes | None, bytes | None]:
-    """What the two headers that may hold a key say."""
-    given = [(name, value) for name, value in headers if name in (b"authorization", b"x-api-key")]
-    found = dict(given)
-    if len(found) < len(given):
-        raise Unauthenticated("Authorization or x-api-key is given twice: send it once")
-    return found.get(b"authorization"), found.get(b"x-api-key")
 
 
 def _timeout_s(header: bytes | None) -> float | None:
