@@ -14,8 +14,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from ..errors import ModelNotFound, quoted
-from ..telemetry.exchange import Exchange
-from .grpc_lane import Context, GrpcLane
+from .grpc_lane import Asked, GrpcLane
 
 SERVICE = "grpc.health.v1.Health"
 
@@ -58,10 +57,10 @@ class GrpcHealth:
         is_serving = self._is_ready() and not self._is_stopping.is_set()
         return statuses(status=statuses.SERVING if is_serving else statuses.NOT_SERVING)
 
-    async def _check(self, request: Any, _: Exchange, __: Context) -> bytes:
-        reply = self._status(request.service)
+    async def _check(self, asked: Asked) -> bytes:
+        reply = self._status(asked.request.service)
         if reply.status == reply.SERVICE_UNKNOWN:
-            raise ModelNotFound(f"no service is named {quoted(request.service)}")
+            raise ModelNotFound(f"no service is named {quoted(asked.request.service)}")
         return reply.SerializeToString()
 
     async def _watch(self, request: Any) -> AsyncIterator[Any]:

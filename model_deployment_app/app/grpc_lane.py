@@ -3,6 +3,8 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -12,10 +14,33 @@ from ..errors import InvalidRequest, MethodNotAllowed, ServingError, quoted
 from ..protocols import _messages as messages
 from ..telemetry import trace
 from ..telemetry.exchange import Exchange, Recorder
+from .conversion import Conversion
 from .keys import Keys, credentials
 
 Context: TypeAlias = grpc.aio.ServicerContext
-Answer = Callable[[Any, Exchange, Context], Awaitable[bytes]]
+Convert = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call with one answer.
+
+    Attributes
+    ----------
+    request : Message
+    exchange : Exchange
+    context : Context
+    convert : callable
+        Returns what it is given to do, which takes as long as the request is large, as `Conversion` does it.
+    """
+
+    request: Any
+    exchange: Exchange
+    context: Context
+    convert: Convert
+
+
+Answer = Callable[[Asked], Awaitable[bytes]]
 Follow = Callable[[Any], AsyncIterator[Message]]
 
 _PREDICTIONS = f"/{messages.SERVICE}/ModelInfer"
@@ -46,13 +71,16 @@ class GrpcLane:
     def __init__(self, *, keys: Keys, recorder: Recorder) -> None:
         self._keys = keys
         self._recorder = recorder
+        self._conversion = Conversion()
 
     def unary(self, path: str, request_type: type[Message], answer: Answer) -> grpc.RpcMethodHandler:
-        """Of a method with one answer: it gets the request, the `Exchange` and the call's context."""
+        """Of a method with one answer."""
 
         async def call(body: bytes, context: Context) -> bytes:
             async with self._exchange(path, context) as exchange:
-                return await answer(_parsed(request_type, body), exchange, context)
+                convert = partial(self._conversion.run, size_bytes=len(body))
+                request = await convert(partial(_parsed, request_type, body))
+                return await answer(Asked(request, exchange, context, convert))
 
         return grpc.unary_unary_rpc_method_handler(call)
 
@@ -61,7 +89,7 @@ class GrpcLane:
 
         async def call(body: bytes, context: Context) -> AsyncIterator[bytes]:
             async with self._exchange(path, context):
-                async for reply in follow(_parsed(request_type, body)):
+                async for reply in follow(await self._parsed(request_type, body)):
                     yield reply.SerializeToString()
 
         return grpc.unary_stream_rpc_method_handler(call)
@@ -71,7 +99,7 @@ class GrpcLane:
 
         async def call(bodies: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
             async with self._exchange(path, context):
-                requests = (_parsed(request_type, body) async for body in bodies)
+                requests = (await self._parsed(request_type, body) async for body in bodies)
                 async for reply in converse(requests):
                     yield reply.SerializeToString()
 
@@ -85,6 +113,9 @@ class GrpcLane:
                 raise MethodNotAllowed(f"no method is named {quoted(path)}: server reflection lists those that are")
 
         return grpc.unary_unary_rpc_method_handler(call)
+
+    async def _parsed(self, request_type: type[Message], body: bytes) -> Any:
+        return await self._conversion.run(partial(_parsed, request_type, body), size_bytes=len(body))
 
     @asynccontextmanager
     async def _exchange(self, path: str, context: Context) -> AsyncIterator[Exchange]:
