@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from ..errors import InvalidRequest, MethodNotAllowed, ServingError, quoted
+from ..errors import InvalidRequest, MethodNotAllowed, ServingError, TooManyStreams, quoted
 from ..protocols import _messages as messages
 from ..telemetry import trace
 from ..telemetry.exchange import Exchange, Recorder
@@ -53,6 +53,9 @@ _PROBES = re.compile(
 #: What needs no key: probes, and what tells a client which calls there are.
 _OPEN = re.compile(rf"{_PROBES.pattern}|/grpc\.reflection\..*")
 
+#: Of health and reflection, which need no key and may be left open, of all clients together; each takes 30 kB.
+MAX_STREAMS = 1000
+
 #: Bytes of a message to a client. Three times as many go over the wire, where clients take headers of 8 KiB.
 _MAX_DETAILS_BYTES = 1000
 
@@ -72,6 +75,7 @@ class GrpcLane:
         self._keys = keys
         self._recorder = recorder
         self._conversion = Conversion()
+        self._open_streams = 0
 
     def unary(self, path: str, request_type: type[Message], answer: Answer) -> grpc.RpcMethodHandler:
         """Of a method with one answer."""
@@ -89,8 +93,9 @@ class GrpcLane:
 
         async def call(body: bytes, context: Context) -> AsyncIterator[bytes]:
             async with self._exchange(path, context):
-                async for reply in follow(await self._parsed(request_type, body)):
-                    yield reply.SerializeToString()
+                with self._held_open():
+                    async for reply in follow(await self._parsed(request_type, body)):
+                        yield reply.SerializeToString()
 
         return grpc.unary_stream_rpc_method_handler(call)
 
@@ -99,9 +104,10 @@ class GrpcLane:
 
         async def call(bodies: AsyncIterator[bytes], context: Context) -> AsyncIterator[bytes]:
             async with self._exchange(path, context):
-                requests = (await self._parsed(request_type, body) async for body in bodies)
-                async for reply in converse(requests):
-                    yield reply.SerializeToString()
+                with self._held_open():
+                    requests = (await self._parsed(request_type, body) async for body in bodies)
+                    async for reply in converse(requests):
+                        yield reply.SerializeToString()
 
         return grpc.stream_stream_rpc_method_handler(call)
 
@@ -113,6 +119,17 @@ class GrpcLane:
                 raise MethodNotAllowed(f"no method is named {quoted(path)}: server reflection lists those that are")
 
         return grpc.unary_unary_rpc_method_handler(call)
+
+    @contextmanager
+    def _held_open(self) -> Iterator[None]:
+        """Count a call that may last for ever."""
+        if self._open_streams >= MAX_STREAMS:
+            raise TooManyStreams(f"{MAX_STREAMS} streams of health and reflection are open: come again later")
+        self._open_streams += 1
+        try:
+            yield
+        finally:
+            self._open_streams -= 1
 
     async def _parsed(self, request_type: type[Message], body: bytes) -> Any:
         return await self._conversion.run(partial(_parsed, request_type, body), size_bytes=len(body))

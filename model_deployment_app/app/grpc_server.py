@@ -21,6 +21,9 @@ from .keys import Keys
 
 logger = logging.getLogger(__name__)
 
+#: Of all clients together, one that has not sent its message yet among them; gRPC itself answers RESOURCE_EXHAUSTED.
+MAX_CALLS = 4000
+
 
 class GrpcServer:
     """Open Inference Protocol, health and reflection on one port.
@@ -77,7 +80,7 @@ class GrpcServer:
         InvalidConfig
             If the port cannot be had.
         """
-        server = grpc.aio.server(handlers=[self._handlers], options=self._options)
+        server = grpc.aio.server(handlers=[self._handlers], options=self._options, maximum_concurrent_rpcs=MAX_CALLS)
         try:
             server.add_insecure_port(self._address)
         except RuntimeError as error:
