@@ -95,7 +95,6 @@ def create_app(
             dataplane,
             keys=keys,
             recorder=recorder,
-            is_ready=dataplane.is_ready,
             host=host,
             port=grpc_port,
             max_message_bytes=settings.limits.max_body_bytes,

@@ -1,6 +1,5 @@
 """The methods of the Open Inference Protocol over gRPC."""
 
-from collections.abc import Callable
 from functools import partial
 
 import grpc
@@ -21,13 +20,10 @@ class GrpcInference:
     Parameters
     ----------
     dataplane : DataPlane
-    is_ready : callable
-        Whether every model but those unloaded by request answers.
     """
 
-    def __init__(self, dataplane: DataPlane, *, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, dataplane: DataPlane) -> None:
         self._dataplane = dataplane
-        self._is_ready = is_ready
 
     def handlers(self, lane: GrpcLane) -> dict[str, grpc.RpcMethodHandler]:
         """The methods of the service, by path."""
@@ -49,7 +45,7 @@ class GrpcInference:
         return messages.ServerLiveResponse(live=True).SerializeToString()
 
     async def _server_ready(self, _: Asked) -> bytes:
-        return messages.ServerReadyResponse(ready=self._is_ready()).SerializeToString()
+        return messages.ServerReadyResponse(ready=self._dataplane.is_ready()).SerializeToString()
 
     async def _model_ready(self, asked: Asked) -> bytes:
         try:

@@ -1,7 +1,7 @@
 """The gRPC server beside the HTTP one, in its event loop."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -33,8 +33,6 @@ class GrpcServer:
     dataplane : DataPlane
     keys : Keys
     recorder : Recorder
-    is_ready : callable
-        Whether every model but those unloaded by request answers.
     host, port
         To listen on.
     max_message_bytes : int
@@ -47,17 +45,16 @@ class GrpcServer:
         *,
         keys: Keys,
         recorder: Recorder,
-        is_ready: Callable[[], bool],
         host: str,
         port: int,
         max_message_bytes: int,
     ) -> None:
         lane = GrpcLane(keys=keys, recorder=recorder)
-        self._health = GrpcHealth([messages.SERVICE], is_ready=is_ready)
+        self._health = GrpcHealth([messages.SERVICE], is_ready=dataplane.is_ready)
         self._handlers = _Handlers(
             lane,
             {
-                **GrpcInference(dataplane, is_ready=is_ready).handlers(lane),
+                **GrpcInference(dataplane).handlers(lane),
                 **self._health.handlers(lane),
                 **_reflection(lane),
             },
