@@ -50,6 +50,9 @@ _PROBES = re.compile(
     rf"/grpc\.health\.v1\.Health/.*|/{re.escape(messages.SERVICE)}/(ServerLive|ServerReady|ModelReady)"
 )
 
+#: How a probe ends as a rule; all else about one is logged as of any call.
+_PROBED = ("OK", "CANCELLED")
+
 #: What needs no key: probes, and what tells a client which calls there are.
 _OPEN = re.compile(rf"{_PROBES.pattern}|/grpc\.reflection\..*")
 
@@ -154,7 +157,8 @@ class GrpcLane:
             exchange.failure = refusal = error
             code = error.grpc_status
         finally:
-            self._recorder.end(exchange, code=code, is_quiet=_PROBES.fullmatch(path) is not None)
+            is_quiet = code in _PROBED and _PROBES.fullmatch(path) is not None
+            self._recorder.end(exchange, code=code, is_quiet=is_quiet)
         if refusal is not None:
             await _refuse(context, refusal, exchange)
 

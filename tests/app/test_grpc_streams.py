@@ -144,7 +144,7 @@ def test_nobody_is_looked_for_once_nobody_watches(serve, looks):
     assert asyncio.run(ask()) == [HealthCheckResponse.SERVING]
 
 
-def test_more_than_may_be_open_are_refused_until_one_is_closed(serve, monkeypatch):
+def test_more_than_may_be_open_are_refused_until_one_is_closed(serve, monkeypatch, capfd):
     monkeypatch.setattr(grpc_lane, "MAX_STREAMS", 3)
 
     async def ask():
@@ -165,6 +165,9 @@ def test_more_than_may_be_open_are_refused_until_one_is_closed(serve, monkeypatc
     words = "3 streams of health and reflection are open: come again later"
     assert opened == [HealthCheckResponse.SERVING] * 3 + [("RESOURCE_EXHAUSTED", words)]
     assert refused == opened[3]
+    assert (
+        "error_code=TooManyStreams protocol=- method=POST path=/grpc.health.v1.Health/Watch" in capfd.readouterr().err
+    )
     assert health.status == HealthCheckResponse.SERVING
     assert reply
 
