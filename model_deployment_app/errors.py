@@ -10,6 +10,7 @@
     ├── ModelBusy               409
     ├── PayloadTooLarge         413
     ├── UnsupportedEncoding     415
+    ├── TooManyStreams          429
     ├── InferenceError          500
     ├── ModelNotReady           503
     │   └── Draining            503
@@ -122,6 +123,13 @@ class PayloadTooLarge(ServingError):
 class UnsupportedEncoding(ServingError):
     http_status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     grpc_status = "UNIMPLEMENTED"
+
+
+class TooManyStreams(ServingError):
+    """As many are held open as may be; over gRPC alone."""
+
+    http_status = HTTPStatus.TOO_MANY_REQUESTS
+    grpc_status = "RESOURCE_EXHAUSTED"
 
 
 class InferenceError(ServingError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import artifacts
-from .background import on_a_thread
+from .background import InOrder
 from .engine.revision import Revision
 from .errors import LoadError, ModelBusy, ModelNotFound, ModelNotReady, quoted
 from .loading import ModelSource, load
@@ -84,7 +84,7 @@ class ModelRepository:
         self._unloaded: set[str] = set()
         self._busy: set[str] = set()
         # Two at a time would need the memory of two more.
-        self._loading = asyncio.Lock()
+        self._loads = InOrder("load")
         self._changing = threading.Lock()
 
     def names(self) -> list[str]:
@@ -204,7 +204,7 @@ class ModelRepository:
         return loaded
 
     async def reload(self, name: str, *, timeout_s: float, model_format: str | None = None) -> Revision:
-        """As `load`, by request and off the loop; meanwhile the revision that was there answers.
+        """As `load`, by request, off the loop and in its turn; meanwhile the revision that was there answers.
 
         Raises
         ------
@@ -215,10 +215,12 @@ class ModelRepository:
         LoadError
             What is wrong with the new artifact.
         """
+
+        def swap() -> tuple[Revision | None, Revision]:
+            return self._revisions.get(name), self.load(name, timeout_s, model_format=model_format)
+
         with self._claimed(name):
-            async with self._loading:
-                replaced = self._revisions.get(name)
-                loaded = await on_a_thread(partial(self.load, name, timeout_s, model_format=model_format))
+            replaced, loaded = await asyncio.wrap_future(self._loads.submit(swap))
             self._unloaded.discard(name)
             self.generation += 1
             if replaced is not None:
@@ -261,7 +263,7 @@ class ModelRepository:
             self._busy.discard(name)
 
     def start(self, *, budget_s: float, on_refusal: Callable[[LoadError], None], first_wait_s: float = 0.5) -> None:
-        """Load every model in the background, one after another, again while the store does not answer.
+        """Load every model in the background, each in its turn, again while the store does not answer.
 
         Parameters
         ----------
@@ -276,12 +278,15 @@ class ModelRepository:
         self._busy.update(self._sources)
         deadline = time.monotonic() + budget_s
 
+        def load_in_turn(name: str, timeout_s: float) -> None:
+            self._loads.submit(partial(self.load, name, timeout_s)).result()
+
         def load_all() -> None:
             for position, name in enumerate(self._sources):
                 # One that takes all of its share leaves the others theirs.
                 share_s = (deadline - time.monotonic()) / (len(self._sources) - position)
                 try:
-                    until_available(partial(self.load, name), budget_s=share_s, first_wait_s=first_wait_s)
+                    until_available(partial(load_in_turn, name), budget_s=share_s, first_wait_s=first_wait_s)
                 except LoadError as error:
                     if len(self._sources) == 1:
                         on_refusal(error)
@@ -290,7 +295,7 @@ class ModelRepository:
                 finally:
                     self._busy.discard(name)
 
-        threading.Thread(target=load_all, name="load", daemon=True).start()
+        threading.Thread(target=load_all, name="start-up", daemon=True).start()
 
 
 def _settle() -> None:

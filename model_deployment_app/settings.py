@@ -5,6 +5,7 @@ The founding keys (``modelType``, ``job``, ``model``, ``inputSize``) are contrac
 """
 
 import os
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -130,9 +131,9 @@ class ServerSettings(BaseSettings):
     access_log: Annotated[bool, Field(description="A line for every request; else for those that fail.")] = True
 
     @property
+    @abstractmethod
     def served(self) -> Sequence[ModelSettings]:
         """What is said of each model; the first answers where a request names none."""
-        raise NotImplementedError
 
     @classmethod
     def settings_customise_sources(

@@ -29,9 +29,9 @@ from . import administration, docs, health, openapi, refusals
 from .drain import Drain
 from .keys import Keys
 from .lane import HttpLane
-from .prediction import Service
 from .prefix import PathPrefix
 from .routes import Routes
+from .service import Service
 
 if TYPE_CHECKING:
     from .grpc_server import GrpcServer
@@ -90,17 +90,8 @@ def create_app(
         is_draining=lambda: drain.has_begun,
         has_model_control=settings.repository.load_unload,
     )
-    grpc_server = None
-    if settings.grpc:
-        grpc_server = _grpc_server()(
-            dataplane,
-            keys=keys,
-            recorder=recorder,
-            is_ready=dataplane.is_ready,
-            host=host,
-            port=grpc_port,
-            max_message_bytes=settings.limits.max_body_bytes,
-        )
+    service = Service(dataplane, keys, recorder, settings.limits.max_body_bytes)
+    grpc_server = _grpc_server()(service, host=host, port=grpc_port) if settings.grpc else None
 
     async def stop_after_drain(server: "GrpcServer") -> None:
         await drain.is_over.wait()
@@ -148,8 +139,8 @@ def create_app(
         description = openapi.Description(app, endpoints, dataplane, asks_for_keys=keys.are_asked_for)
         docs.add(app, description, keys)
     app.routes_to_predict = Routes(endpoints, root_path=root_path)
-    app.service = Service(dataplane, keys, recorder, settings.limits.max_body_bytes)
-    lane = HttpLane(app.serve, routes=app.routes_to_predict, service=app.service)
+    app.service = service
+    lane = HttpLane(app.serve, routes=app.routes_to_predict, service=service)
     app.lane = PathPrefix(lane, prefix=root_path)
     return app
 

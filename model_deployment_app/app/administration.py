@@ -5,10 +5,11 @@ References
 Triton Inference Server, "Model Repository Extension": index, load and unload over HTTP.
 """
 
+from functools import partial
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from .. import plugins
 from ..errors import InvalidRequest, PermissionDenied, quoted
@@ -30,17 +31,22 @@ def router(repository: ModelRepository, *, is_enabled: bool, timeout_s: float) -
         For fetching an artifact.
     """
     routes = APIRouter(tags=["administration"])
+    post = partial(routes.post, include_in_schema=is_enabled, responses=_REFUSALS)
 
-    def require_enabled() -> None:
+    async def require_enabled() -> None:
         if not is_enabled:
             raise PermissionDenied(
                 "loading and unloading by request is off: set config.repository.loadUnload: true in the chart"
             )
 
-    @routes.post("/v1/models/{name}/load", include_in_schema=is_enabled, responses=_REFUSALS)
+    change = partial(post, dependencies=[Depends(require_enabled)])
+    change_v2 = partial(
+        post, dependencies=[Depends(require_enabled), Depends(_refuse_parameters)], response_class=Response
+    )
+
+    @change("/v1/models/{name}/load")
     async def load(name: str, model_format: str | None = None) -> dict[str, Any]:
         """Load the artifact that is at the model's address now; the one that was served answers until it is ready."""
-        require_enabled()
         formats = plugins.names("formats")
         if model_format is not None and model_format not in formats:
             raise InvalidRequest(f"model_format: expected one of {', '.join(formats)}, got {quoted(model_format)}")
@@ -52,14 +58,13 @@ def router(repository: ModelRepository, *, is_enabled: bool, timeout_s: float) -
             "load_time_seconds": round(sum(loaded.load_seconds.values()), 3),
         }
 
-    @routes.post("/v1/models/{name}/unload", include_in_schema=is_enabled, responses=_REFUSALS)
+    @change("/v1/models/{name}/unload")
     async def unload(name: str) -> dict[str, str]:
         """Answer no more requests for a model, until it is loaded again."""
-        require_enabled()
         await repository.unload(name)
         return {"model": name, "status": "unloaded"}
 
-    @routes.post("/v2/repository/index", include_in_schema=is_enabled, responses=_REFUSALS)
+    @post("/v2/repository/index")
     async def index(request: Request) -> list[dict[str, str]]:
         """Every model that there is, whether it is ready, and why not; ``{"ready": true}``: those that are."""
         message = _message(await request.body())
@@ -77,29 +82,15 @@ def router(repository: ModelRepository, *, is_enabled: bool, timeout_s: float) -
             if entry.state == "READY" or not only_ready
         ]
 
-    @routes.post(
-        "/v2/repository/models/{name}/load",
-        include_in_schema=is_enabled,
-        responses=_REFUSALS,
-        response_class=Response,
-    )
-    async def load_v2(name: str, request: Request) -> Response:
+    @change_v2("/v2/repository/models/{name}/load")
+    async def load_v2(name: str) -> Response:
         """As ``/v1/models/{name}/load``."""
-        require_enabled()
-        _refuse_parameters(await request.body())
         await repository.reload(name, timeout_s=timeout_s)
         return Response()
 
-    @routes.post(
-        "/v2/repository/models/{name}/unload",
-        include_in_schema=is_enabled,
-        responses=_REFUSALS,
-        response_class=Response,
-    )
-    async def unload_v2(name: str, request: Request) -> Response:
+    @change_v2("/v2/repository/models/{name}/unload")
+    async def unload_v2(name: str) -> Response:
         """As ``/v1/models/{name}/unload``."""
-        require_enabled()
-        _refuse_parameters(await request.body())
         await repository.unload(name)
         return Response()
 
@@ -123,9 +114,9 @@ def _message(body: bytes) -> dict[str, Any]:
         raise InvalidRequest(f"expected nothing, or a JSON object: {error}") from error
 
 
-def _refuse_parameters(body: bytes) -> None:
+async def _refuse_parameters(request: Request) -> None:
     """Take the body of a load or an unload, if it asks for nothing that the values decide."""
-    message = _message(body)
+    message = _message(await request.body())
     parameters = message.pop("parameters", {})
     if message or not isinstance(parameters, dict):
         raise InvalidRequest('expected nothing, or {"parameters": {…}}')

@@ -8,9 +8,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from ..errors import ServingError
-from .keys import Keys
+from .keys import Keys, credentials
 from .openapi import Description
-from .prediction import credentials
 
 
 def add(app: FastAPI, description: Description, keys: Keys) -> None:

@@ -6,20 +6,19 @@ gRPC, "GRPC Health Checking Protocol".
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
 
 from ..errors import ModelNotFound, quoted
-from ..telemetry.exchange import Exchange
-from .grpc_lane import Context, GrpcLane
+from .grpc_lane import Asked, GrpcLane
 
 SERVICE = "grpc.health.v1.Health"
 
-#: How late a watching client is told. A model takes seconds to load.
+#: How late those who watch are told. A model takes seconds to load.
 _POLL_S = 0.25
 
 
@@ -37,7 +36,11 @@ class GrpcHealth:
     def __init__(self, services: Collection[str], *, is_ready: Callable[[], bool]) -> None:
         self._services = {"", *services}
         self._is_ready = is_ready
-        self._is_stopping = asyncio.Event()
+        self._is_stopping = False
+        self._was_serving = False
+        # Whoever watches waits for it; then there is another.
+        self._change = asyncio.Event()
+        self._watchers, self._is_looking = 0, False
 
     def handlers(self, lane: GrpcLane) -> dict[str, grpc.RpcMethodHandler]:
         """The methods of the service, by path."""
@@ -49,30 +52,60 @@ class GrpcHealth:
 
     def stop(self) -> None:
         """Send clients elsewhere; whoever watches is told, and then left."""
-        self._is_stopping.set()
+        self._is_stopping = True
+        self._tell()
 
     def _status(self, service: str) -> health_pb2.HealthCheckResponse:
         statuses = health_pb2.HealthCheckResponse
         if service not in self._services:
             return statuses(status=statuses.SERVICE_UNKNOWN)
-        is_serving = self._is_ready() and not self._is_stopping.is_set()
-        return statuses(status=statuses.SERVING if is_serving else statuses.NOT_SERVING)
+        return statuses(status=statuses.SERVING if self._look() else statuses.NOT_SERVING)
 
-    async def _check(self, request: Any, _: Exchange, __: Context) -> bytes:
-        reply = self._status(request.service)
+    async def _check(self, asked: Asked) -> bytes:
+        reply = self._status(asked.request.service)
         if reply.status == reply.SERVICE_UNKNOWN:
-            raise ModelNotFound(f"no service is named {quoted(request.service)}")
+            raise ModelNotFound(f"no service is named {quoted(asked.request.service)}")
         return reply.SerializeToString()
 
     async def _watch(self, request: Any) -> AsyncIterator[Any]:
         told = None
-        while True:
-            is_last = self._is_stopping.is_set()
-            reply = self._status(request.service)
-            if reply != told:
-                yield reply
-                told = reply
-            if is_last:
-                return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_stopping.wait(), _POLL_S)
+        with self._watched():
+            while True:
+                # Before the status: what changes while the client is told is not missed.
+                is_last, change = self._is_stopping, self._change
+                reply = self._status(request.service)
+                if reply != told:
+                    yield reply
+                    told = reply
+                if is_last:
+                    return
+                await change.wait()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        self._watchers += 1
+        if not self._is_looking:
+            self._look_on()
+        try:
+            yield
+        finally:
+            self._watchers -= 1
+
+    def _look_on(self) -> None:
+        """Look now and again, once for all who watch, as long as anybody does."""
+        self._is_looking = self._watchers > 0
+        if self._is_looking:
+            asyncio.get_running_loop().call_later(_POLL_S, self._look_on)
+            self._look()
+
+    def _look(self) -> bool:
+        """Whether predictions are answered; if that is new, everybody who watches is told."""
+        is_serving = self._is_ready() and not self._is_stopping
+        if is_serving != self._was_serving:
+            self._was_serving = is_serving
+            self._tell()
+        return is_serving
+
+    def _tell(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()

@@ -1,7 +1,7 @@
 """The gRPC server beside the HTTP one, in its event loop."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -9,17 +9,18 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from ..dataplane import DataPlane
 from ..errors import InvalidConfig
 from ..protocols import _messages as messages
-from ..telemetry.exchange import Recorder
 from . import grpc_health
 from .grpc_health import GrpcHealth
 from .grpc_inference import GrpcInference
 from .grpc_lane import GrpcLane
-from .keys import Keys
+from .service import Service
 
 logger = logging.getLogger(__name__)
+
+#: Of all clients together, one that has not sent its message yet among them; gRPC itself answers RESOURCE_EXHAUSTED.
+MAX_CALLS = 4000
 
 
 class GrpcServer:
@@ -27,41 +28,25 @@ class GrpcServer:
 
     Parameters
     ----------
-    dataplane : DataPlane
-    keys : Keys
-    recorder : Recorder
-    is_ready : callable
-        Whether every model but those unloaded by request answers.
+    service : Service
     host, port
         To listen on.
-    max_message_bytes : int
-        Of a request.
     """
 
-    def __init__(
-        self,
-        dataplane: DataPlane,
-        *,
-        keys: Keys,
-        recorder: Recorder,
-        is_ready: Callable[[], bool],
-        host: str,
-        port: int,
-        max_message_bytes: int,
-    ) -> None:
-        lane = GrpcLane(keys=keys, recorder=recorder)
-        self._health = GrpcHealth([messages.SERVICE], is_ready=is_ready)
+    def __init__(self, service: Service, *, host: str, port: int) -> None:
+        lane, dataplane = GrpcLane(service), service.dataplane
+        self._health = GrpcHealth([messages.SERVICE], is_ready=dataplane.is_ready)
         self._handlers = _Handlers(
             lane,
             {
-                **GrpcInference(dataplane, is_ready=is_ready).handlers(lane),
+                **GrpcInference(dataplane).handlers(lane),
                 **self._health.handlers(lane),
                 **_reflection(lane),
             },
         )
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._options = (
-            ("grpc.max_receive_message_length", max_message_bytes),
+            ("grpc.max_receive_message_length", service.max_body_bytes),
             # A message is read before its key is: of one connection, not more at a time than these.
             ("grpc.max_concurrent_streams", 100),
             # Else a second server would share the port in silence, and take half of the calls.
@@ -77,7 +62,7 @@ class GrpcServer:
         InvalidConfig
             If the port cannot be had.
         """
-        server = grpc.aio.server(handlers=[self._handlers], options=self._options)
+        server = grpc.aio.server(handlers=[self._handlers], options=self._options, maximum_concurrent_rpcs=MAX_CALLS)
         try:
             server.add_insecure_port(self._address)
         except RuntimeError as error:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -164,6 +164,21 @@ class Keys:
         logger.info("API keys in %s: %s", self._folder, _told(self._mounted.keys))
         for line in self._mounted.unusable:
             logger.warning("%s/%s", self._folder, line)
+
+
+def credentials(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, bytes | None]:
+    """What the two headers that may hold a key say, as `Keys.admit` takes it; names in lower case.
+
+    Raises
+    ------
+    Unauthenticated
+        If one of them is given twice.
+    """
+    given = [(name, value) for name, value in headers if name in (b"authorization", b"x-api-key")]
+    found = dict(given)
+    if len(found) < len(given):
+        raise Unauthenticated("Authorization or x-api-key is given twice: send it once")
+    return found.get(b"authorization"), found.get(b"x-api-key")
 
 
 def _bearer(authorization: bytes) -> bytes:

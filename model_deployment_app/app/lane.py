@@ -10,9 +10,11 @@ from ..errors import ServingError
 from ..protocols import Headers, Reply
 from ..telemetry.exchange import CLIENT_GONE, Exchange
 from . import keys
-from .prediction import Prediction, Service, begun, credentials, traceparent
+from .keys import credentials
+from .prediction import Prediction, begun, traceparent
 from .refusals import FAILED, error_body, error_headers
 from .routes import Route, Routes
+from .service import Service
 
 #: What is asked every few seconds, and logged at debug.
 _PROBES = re.compile(

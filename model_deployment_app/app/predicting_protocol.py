@@ -10,8 +10,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from ..errors import Draining
 from ..protocols import Headers, Reply
 from .http_protocol import GuardedProtocol
-from .prediction import Prediction, Service
+from .prediction import Prediction
 from .routes import Route, Routes
+from .service import Service
 
 
 class PredictingProtocol(GuardedProtocol):

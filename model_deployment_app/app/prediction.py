@@ -1,66 +1,32 @@
 """One request for a prediction over HTTP, from its head to its answer: a step for each part of it that comes."""
 
 import asyncio
-import gc
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from ..dataplane import DataPlane
 from ..engine.revision import Revision
 from ..errors import (
     InferenceError,
     InvalidRequest,
     MethodNotAllowed,
-    PayloadTooLarge,
     ServingError,
-    Unauthenticated,
     UnsupportedEncoding,
-    sized,
 )
 from ..protocols import Call, Headers, Reply
 from ..telemetry import trace
-from ..telemetry.exchange import CLIENT_GONE, Exchange, Recorder
+from ..telemetry.exchange import CLIENT_GONE, Exchange
 from ..tensors import Tensors, n_rows
-from .keys import Keys
+from .conversion import MAX_INLINE_BYTES
+from .keys import credentials
 from .refusals import FAILED, error_headers
 from .routes import Route
-
-#: Larger bodies are decoded on a thread, so that probes are answered in between.
-MAX_INLINE_BYTES = 262_144
+from .service import Service
 
 #: Status, body, and headers beside those that the body brings.
 Answer = Callable[[HTTPStatus, Reply, Headers], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What answers predictions, and who sees to it that they may be.
-
-    Attributes
-    ----------
-    dataplane : DataPlane
-    keys : Keys
-    recorder : Recorder
-    max_body_bytes : int
-    decoding : Lock
-        Held while a large body is decoded: what that takes of memory is many times the body, and of two neither would
-        be the faster.
-    """
-
-    dataplane: DataPlane
-    keys: Keys
-    recorder: Recorder
-    max_body_bytes: int
-    decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def too_large(self) -> PayloadTooLarge:
-        return PayloadTooLarge(
-            f"the body is larger than {sized(self.max_body_bytes)}: send fewer rows at once, or raise "
-            "config.limits.maxBodyBytes"
-        )
 
 
 class Prediction:
@@ -125,8 +91,11 @@ class Prediction:
 
     def let_go(self) -> None:
         """The client has gone: nothing more is done for it."""
-        if not self.is_answered:
-            self._close(CLIENT_GONE)
+        if self.is_answered:
+            return
+        if self._decoding is not None:
+            self._decoding.cancel()
+        self._close(CLIENT_GONE)
 
     def refuse(self, error: ServingError) -> None:
         """Answer with *error*, unless there is an answer."""
@@ -194,24 +163,14 @@ class Prediction:
         try:
             revision, is_current = self._find(name, version), False
             while not is_current:
-                async with self._service.decoding:
-                    if self.is_answered:  # nobody waits any more
-                        return
-                    call, inputs = await asyncio.to_thread(self._decode_large, body, revision)
+                decode = partial(self._decode, body, revision)
+                call, inputs = await self._service.conversion.run(decode, size_bytes=len(body))
                 decoded_for, revision = revision, self._find(name, version)
                 is_current = revision is decoded_for
         except Exception as error:  # noqa: BLE001
             self._guarded(_raise, error)
         else:
             self._guarded(self._run, revision, call, inputs)
-
-    def _decode_large(self, body: bytes, revision: Revision) -> tuple[Call, Tensors]:
-        """As `_decode`, of what makes millions of objects, and no cycle among them to look for."""
-        gc.disable()
-        try:
-            return self._decode(body, revision)
-        finally:
-            gc.enable()
 
     def _decode(self, body: bytes, revision: Revision) -> tuple[Call, Tensors]:
         """The call, and its inputs as the model takes them: what does not fit never gets as far as the queue."""
@@ -262,15 +221,6 @@ def begun(method: str, path: str, headers: Headers) -> Exchange:
 def traceparent(exchange: Exchange) -> tuple[bytes, bytes]:
     """The header that tells a client which trace its request is part of."""
     return b"traceparent", exchange.trace.traceparent.encode()
-
-
-def credentials(headers: Headers) -> tuple[bytes | None, bytes | None]:
-    """What the two headers that may hold a key say."""
-    given = [(name, value) for name, value in headers if name in (b"authorization", b"x-api-key")]
-    found = dict(given)
-    if len(found) < len(given):
-        raise Unauthenticated("Authorization or x-api-key is given twice: send it once")
-    return found.get(b"authorization"), found.get(b"x-api-key")
 
 
 def _timeout_s(header: bytes | None) -> float | None:

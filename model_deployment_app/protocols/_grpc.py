@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.revision import Revision
-from ..errors import InvalidRequest, quoted
+from ..errors import InvalidRequest, InvalidTensor, quoted
 from ..tensors import Tensors
 from . import _infer, _metadata
 from ._datatypes import DATATYPES, from_raw, from_values, text, to_raw
@@ -91,9 +91,16 @@ def _input(tensor: Any) -> InputTensor:
     if datatype == "BYTES":
         values = [text(element, position, tensor.name) for position, element in enumerate(values)]
     else:
-        # NumPy copies a whole field at once, but casts without a look at what is beyond.
-        values = list(values) if datatype in _NARROW else np.asarray(values)
+        values = np.asarray(values)
+        if datatype in _NARROW and not _fits(values, datatype):
+            raise InvalidTensor(f"input {quoted(tensor.name)}: expected {datatype}, got a number beyond it")
     return InputTensor(tensor.name, datatype, shape, from_values(values, datatype, shape, tensor.name))
+
+
+def _fits(values: np.ndarray, datatype: str) -> bool:
+    """Whether NumPy, which casts arrays without a look at what is beyond, would keep all of *values*."""
+    bounds = np.iinfo(datatype.lower())
+    return values.size == 0 or bool(bounds.min <= values.min() and values.max() <= bounds.max)
 
 
 def _response(request_id: str, revision: Revision, outputs: list[OutputTensor], *, is_raw: bool) -> bytes:

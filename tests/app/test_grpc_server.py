@@ -1,117 +1,23 @@
-"""The gRPC server in one process with its client: who is let in, what is told, and how it ends."""
+"""What is told over gRPC, who is let in, and how it ends."""
 
 import asyncio
-import threading
-from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import grpc
-import httpx2
-import joblib
-import numpy as np
 import pytest
 import uvloop
+from grpc_client import CHECK, entered, gate, infer, serving
 from grpc_health.v1 import health_pb2
-from ports import free_port
-from sklearn.base import BaseEstimator, RegressorMixin
 
-from model_deployment_app.app import create_app
 from model_deployment_app.app.keys import Keys
 from model_deployment_app.protocols import _messages as messages
-from model_deployment_app.settings import Settings, SeveralModels
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
-CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
-
-entered, gate = threading.Event(), threading.Event()
-
-
-class Sum(RegressorMixin, BaseEstimator):
-    n_features_in_ = 2
-
-    def predict(self, table):
-        if (table == 13).any():
-            raise RuntimeError("secret words of the model")
-        if (table == 14).any():
-            entered.set()
-            assert gate.wait(30)
-        return np.asarray(table).sum(axis=1)
-
-
-class Client:
-    """Asks as a client would, without a stub."""
-
-    def __init__(self, channel, app, *, stop):
-        self._channel = channel
-        self._app = app
-        self.stop = stop
-
-    def call(self, method, request=b"", **metadata):
-        """A call that is under way."""
-        path = method if method.startswith("/") else f"/{messages.SERVICE}/{method}"
-        body = request if isinstance(request, bytes) else request.SerializeToString()
-        pairs = [(name.replace("_", "-"), value) for name, value in metadata.items()]
-        return self._channel.unary_unary(path)(body, metadata=pairs, timeout=30)
-
-    async def refusal(self, method, request=b"", **metadata):
-        """Status, message and trailing metadata of a call that fails."""
-        call = self.call(method, request, **metadata)
-        return (await call.code()).name, await call.details(), dict(await call.trailing_metadata())
-
-    async def health(self, service=""):
-        reply = await self.call(CHECK, health_pb2.HealthCheckRequest(service=service))
-        return health_pb2.HealthCheckResponse.FromString(reply)
-
-    def watch(self):
-        request = health_pb2.HealthCheckRequest().SerializeToString()
-        return self._channel.unary_stream(WATCH)(request, timeout=30)
-
-    async def get(self, path):
-        return await self._over_http("GET", path)
-
-    async def post(self, path, **headers):
-        return await self._over_http("POST", path, headers)
-
-    async def _over_http(self, method, path, headers=None):
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(self._app), base_url="http://model") as http:
-            return await http.request(method, path, headers=headers)
-
-
-def infer(*row, **fields):
-    message = messages.ModelInferRequest(**{"model_name": "sum"} | fields)
-    message.inputs.add(name="x", datatype="FP64", shape=[1, len(row)]).contents.fp64_contents.extend(row)
-    return message
 
 
 @pytest.fixture
 def serve(tmp_path):
-    """A server and its client, which may stop it."""
-
-    @asynccontextmanager
-    async def client(keys=None, file="model.joblib", is_ready=True, names=("sum",)):
-        joblib.dump(Sum(), tmp_path / "model.joblib")
-        model = {"method": "LOCAL", "path": str(tmp_path / file), "trustedTypes": [f"{__name__}.Sum"]}
-        models = [
-            {"name": name, "version": "7", "modelType": "joblib", "job": "regression", "model": model} for name in names
-        ]
-        repository = {"loadUnload": True}
-        settings = (
-            Settings(**models[0], grpc=True)
-            if len(models) == 1
-            else SeveralModels(models=models, grpc=True, repository=repository)
-        )
-        refusals, port = [], free_port()
-        app = create_app(
-            settings, cache_dir=tmp_path, on_refusal=refusals.append, keys=keys, grpc_port=port, grpc_grace_s=20
-        )
-        async with AsyncExitStack() as running, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            await running.enter_async_context(app.router.lifespan_context(app))
-            client = Client(channel, app, stop=running.aclose)
-            while is_ready and (await client.health()).status != health_pb2.HealthCheckResponse.SERVING:
-                assert not refusals
-                await asyncio.sleep(0.005)
-            yield client
-
-    return client
+    return partial(serving, tmp_path)
 
 
 def test_it_answers_in_the_event_loop_of_uvicorn(serve):
@@ -239,32 +145,6 @@ def test_a_model_that_is_not_there_yet_is_unavailable_and_told_when_to_come_agai
     assert statuses == [health_pb2.HealthCheckResponse.NOT_SERVING] * 2
     assert code == "UNAVAILABLE"
     assert trailing["retry-after"] == "5"
-
-
-def test_predictions_and_metadata_need_a_key_and_probes_none(serve):
-    keys = Keys({"API_KEYS": "first,second"})
-    asked = {
-        "ModelInfer": infer(1, 2),
-        "ModelMetadata": messages.ModelMetadataRequest(name="sum"),
-        "ServerMetadata": b"",
-    }
-
-    async def ask():
-        async with serve(keys) as client:
-            refused = [await client.refusal(method, asked[method]) for method in asked]
-            refused.append(await client.refusal("ModelInfer", infer(1, 2), x_api_key="third"))
-            refused.append(await client.refusal("Nothing"))
-            await client.call("ModelInfer", infer(1, 2), x_api_key="first")
-            await client.call("ModelInfer", infer(1, 2), authorization="Bearer second")
-            for method in ("ServerLive", "ServerReady"):
-                await client.call(method)
-            await client.call("ModelReady", messages.ModelReadyRequest(name="sum"))
-            return refused
-
-    refused = asyncio.run(ask())
-
-    assert {code for code, _, _ in refused} == {"UNAUTHENTICATED"}
-    assert refused[0][1] == "an API key is missing: send Authorization: Bearer KEY, or x-api-key: KEY"
 
 
 def test_a_client_that_gives_up_is_told_of_in_the_log(serve, capfd):

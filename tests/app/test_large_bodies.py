@@ -9,10 +9,11 @@ import httpx2
 import numpy as np
 import pytest
 
+from model_deployment_app.app.conversion import MAX_INLINE_BYTES
 from model_deployment_app.app.keys import Keys
 from model_deployment_app.app.lane import HttpLane
-from model_deployment_app.app.prediction import MAX_INLINE_BYTES, Service
 from model_deployment_app.app.routes import Routes
+from model_deployment_app.app.service import Service
 from model_deployment_app.engine.revision import Revision
 from model_deployment_app.errors import InvalidRequest
 from model_deployment_app.protocols import Call, Endpoint, Reply

@@ -12,8 +12,8 @@ from uvicorn.server import ServerState
 
 from model_deployment_app.app.keys import Keys
 from model_deployment_app.app.predicting_protocol import PredictingProtocol
-from model_deployment_app.app.prediction import Service
 from model_deployment_app.app.routes import Routes
+from model_deployment_app.app.service import Service
 from model_deployment_app.engine.revision import Revision
 from model_deployment_app.errors import InvalidRequest
 from model_deployment_app.protocols import Call, Endpoint, Reply

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import httpx2
 import numpy as np
 
+from model_deployment_app.app.conversion import MAX_INLINE_BYTES
 from model_deployment_app.app.keys import Keys
 from model_deployment_app.app.lane import HttpLane
-from model_deployment_app.app.prediction import MAX_INLINE_BYTES, Service
 from model_deployment_app.app.routes import Routes
+from model_deployment_app.app.service import Service
 from model_deployment_app.protocols import Call, Endpoint, Reply
 from model_deployment_app.telemetry import logs
 from model_deployment_app.telemetry.exchange import Recorder
