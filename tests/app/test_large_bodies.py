@@ -70,7 +70,7 @@ def post():
             routes=Routes([dialect.endpoint()]),
             dataplane=FakeDataPlane(),
             keys=Keys({}),
-            recorder=Recorder(Metrics(), logs.events("error", "text"), has_access_log=False),
+            recorder=Recorder(Metrics(), logs.Events("error", "text"), has_access_log=False),
             max_body_bytes=10 * MAX_INLINE_BYTES,
         )
 

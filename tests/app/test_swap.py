@@ -53,7 +53,7 @@ def test_it_is_decoded_again_for_the_model_that_took_the_place():
         routes=Routes([Endpoint("fake", "/predict", "", decode, *[None] * 4)]),
         dataplane=dataplane,
         keys=Keys({}),
-        recorder=Recorder(Metrics(), logs.events("error", "text"), has_access_log=False),
+        recorder=Recorder(Metrics(), logs.Events("error", "text"), has_access_log=False),
         max_body_bytes=2 * MAX_INLINE_BYTES,
     )
 
