@@ -1,8 +1,9 @@
 """Find the module behind a name: ``find("formats", "joblib")``. A module is a plug-in, its file name is its key."""
 
 import pkgutil
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from types import ModuleType
 
 from .errors import MissingExtra, UnknownPlugin
@@ -13,8 +14,7 @@ _ROOT = __package__
 def names(kind: str) -> list[str]:
     """The keys that ``find`` knows for *kind*, ours and those of installed third parties."""
     built_in = [module.name for module in pkgutil.iter_modules(import_module(f"{_ROOT}.{kind}").__path__)]
-    third_party = [entry.name for entry in entry_points(group=f"{_ROOT}.{kind}")]
-    return sorted(name for name in {*built_in, *third_party} if not name.startswith("_"))
+    return sorted(name for name in {*built_in, *_third_party(kind).names} if not name.startswith("_"))
 
 
 def find(kind: str, name: str) -> ModuleType:
@@ -37,8 +37,13 @@ def find(kind: str, name: str) -> ModuleType:
     if name not in names(kind):
         raise UnknownPlugin(f"{name!r} is none of the {kind}: {', '.join(names(kind))}")
     try:
-        for entry in entry_points(group=f"{_ROOT}.{kind}", name=name):
+        for entry in _third_party(kind).select(name=name):
             return entry.load()
         return import_module(f"{_ROOT}.{kind}.{name}")
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{kind}.{name} needs the module {error.name!r}: pip install it into the image") from error
+
+
+@cache  # reads a file of every distribution that is installed
+def _third_party(kind: str) -> EntryPoints:
+    return entry_points(group=f"{_ROOT}.{kind}")

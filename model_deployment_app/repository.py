@@ -82,6 +82,7 @@ class ModelRepository:
         self._revisions: dict[str, Revision] = {}
         self._failures: dict[str, LoadError] = {}
         self._unloaded: set[str] = set()
+        self._starting: set[str] = set()
         self._busy: set[str] = set()
         # Two at a time would need the memory of two more.
         self._loads = InOrder("load")
@@ -104,7 +105,8 @@ class ModelRepository:
 
     def is_busy(self, name: str) -> bool:
         """Whether *name* is being loaded, is about to be, or is being unloaded."""
-        return name in self._busy
+        # One that answers is no longer busy with its first load, whoever has been told of its end.
+        return name in self._busy or (name in self._starting and name not in self._revisions)
 
     def format_of(self, name: str) -> str:
         """As it is configured."""
@@ -123,7 +125,7 @@ class ModelRepository:
         reason = "" if failure is None else f"{failure.code}: {failure}"
         if (revision := self._revisions.get(name)) is not None:
             return Entry(name, revision.version, "READY", reason)
-        if name in self._busy or not (failure or name in self._unloaded):
+        if self.is_busy(name) or not (failure or name in self._unloaded):
             return Entry(name, source.version, "LOADING", reason)
         return Entry(name, source.version, "UNAVAILABLE", reason or "unloaded by request")
 
@@ -254,7 +256,7 @@ class ModelRepository:
     def _claimed(self, name: str) -> Iterator[None]:
         """Keep *name* to this block: on the loop, so that nobody comes between the question and the answer."""
         self._source(name)
-        if name in self._busy:
+        if self.is_busy(name):
             raise ModelBusy(f"{name} is being loaded or unloaded already: ask again when that is over")
         self._busy.add(name)
         try:
@@ -275,7 +277,7 @@ class ModelRepository:
         first_wait_s : float
             Before the second attempt; twice as long before each that follows, up to ten seconds.
         """
-        self._busy.update(self._sources)
+        self._starting.update(self._sources)
         deadline = time.monotonic() + budget_s
 
         def load_in_turn(name: str, timeout_s: float) -> None:
@@ -293,7 +295,7 @@ class ModelRepository:
                     else:
                         logger.error("failed: model=%s: %s: %s", name, error.code, error)
                 finally:
-                    self._busy.discard(name)
+                    self._starting.discard(name)
 
         threading.Thread(target=load_all, name="start-up", daemon=True).start()
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel, to_snake
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from . import helm_yaml
 from .errors import InvalidConfig
@@ -24,24 +23,26 @@ from .protection import Batching, Limits
 ENV_PREFIX = "MDA_"
 
 
-class _Environment(PydanticBaseSettingsSource):
+def _environment() -> dict[str, Any]:
     """``MDA_LOG_LEVEL=debug``, ``MDA_MODEL__SHA256=…``: the path of a key in upper snake case."""
+    document: dict[str, Any] = {}
+    for variable, text in sorted(os.environ.items()):
+        if (name := _FOUNDING.get(variable, variable)).startswith(ENV_PREFIX):
+            *parents, key = (to_camel(part.lower()) for part in name.removeprefix(ENV_PREFIX).split("__"))
+            section = document
+            for parent in parents:
+                section = section.setdefault(parent, {})
+                if not isinstance(section, dict):
+                    raise InvalidConfig(f"{name}: contradicts {ENV_PREFIX}{parent.upper()}; remove one of them")
+            section[key] = _typed(text) if key in _TYPED else text
+    return document
 
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return None, field_name, False  # the whole document comes from __call__
 
-    def __call__(self) -> dict[str, Any]:
-        document: dict[str, Any] = {}
-        for variable, text in sorted(os.environ.items()):
-            if (name := _FOUNDING.get(variable, variable)).startswith(ENV_PREFIX):
-                *parents, key = (to_camel(part.lower()) for part in name.removeprefix(ENV_PREFIX).split("__"))
-                section = document
-                for parent in parents:
-                    section = section.setdefault(parent, {})
-                    if not isinstance(section, dict):
-                        raise InvalidConfig(f"{name}: contradicts {ENV_PREFIX}{parent.upper()}; remove one of them")
-                section[key] = _typed(text) if key in _TYPED else text
-        return document
+def _merged(document: Any, over: Any) -> Any:
+    """*over* goes before *document*, key by key."""
+    if not (isinstance(document, dict) and isinstance(over, dict)):
+        return over
+    return document | {key: _merged(document.get(key), value) for key, value in over.items()}
 
 
 #: Keys that hold more than text.
@@ -89,18 +90,10 @@ class Repository(Strict):
     ] = False
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(Strict):
     """What is said once, however many models there are."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        case_sensitive=True,
-        alias_generator=to_camel,
-        validate_by_alias=True,
-        protected_namespaces=(),
-    )
+    model_config = ConfigDict(protected_namespaces=())
 
     gpu_memory_fraction: Annotated[
         Annotated[float, Field(gt=0, le=1)] | None,
@@ -135,22 +128,10 @@ class ServerSettings(BaseSettings):
     def served(self) -> Sequence[ModelSettings]:
         """What is said of each model; the first answers where a request names none."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return _Environment(settings_cls), init_settings
-
 
 class Settings(ModelSettings, ServerSettings):
     """A server of one model, whose keys stand beside the server's."""
 
-    model_config = SettingsConfigDict()
     name: Name = "model"
 
     @property
@@ -191,7 +172,7 @@ def read(file: Path, *, model_path: Path | None = None) -> Settings | SeveralMod
     InvalidConfig
         One line with every fault: the path of the key, what is wrong, what was expected.
     """
-    document = _document(file)
+    document = _merged(_document(file), _environment())
     try:
         if "models" in document:
             if model_path is not None:

@@ -9,6 +9,7 @@ from constants import publish
 
 from model_deployment_app import repository as module
 from model_deployment_app.repository import ModelRepository, ModelSource
+from model_deployment_app.telemetry.metrics import Metrics
 from model_deployment_app.tensors import ROWS
 
 
@@ -80,3 +81,19 @@ def test_a_load_by_request_waits_for_those_of_the_start(tmp_path, monkeypatch, i
     assert answers == ([1, 2] if is_taken_back else [10, 2])
     assert starting.generation == (0 if is_taken_back else 1)
     assert not starting.is_busy("a")
+
+
+def test_a_model_that_answers_can_be_loaded_again_at_once(tmp_path):
+    seen = []
+
+    class Told(Metrics):
+        def loaded(self, **what):
+            super().loaded(**what)
+            seen.append((starting.ready(), starting.is_busy("a")))
+
+    starting = ModelRepository([source(1, tmp_path / "a.joblib")], cache_dir=tmp_path, metrics=Told())
+    starting.start(budget_s=10, on_refusal=pytest.fail)
+
+    asyncio.run(until(lambda: seen))
+
+    assert seen == [(["a"], False)]

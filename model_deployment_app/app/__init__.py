@@ -82,7 +82,7 @@ def create_app(
     metrics = Metrics()
     keys = Keys({}) if keys is None else keys
     drain = Drain() if drain is None else drain
-    events = logs.events(settings.log_level, settings.log_format)
+    events = logs.Events(settings.log_level, settings.log_format)
     recorder = Recorder(metrics, events, has_access_log=settings.access_log)
     repository = ModelRepository(sources(settings), cache_dir=cache_dir, meter=meter, metrics=metrics)
     dataplane = DataPlane(

@@ -4,9 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from structlog.typing import FilteringBoundLogger
-
 from ..errors import ServingError
+from .logs import Events
 from .metrics import NONE, Metrics
 from .trace import Trace
 
@@ -54,13 +53,12 @@ class Recorder:
     Parameters
     ----------
     metrics : Metrics
-    log : structlog logger
-        As `logs.events` makes one.
+    log : logs.Events
     has_access_log : bool
         Whether requests that succeed have a line, too.
     """
 
-    def __init__(self, metrics: Metrics, log: FilteringBoundLogger, *, has_access_log: bool = True) -> None:
+    def __init__(self, metrics: Metrics, log: Events, *, has_access_log: bool = True) -> None:
         self._metrics = metrics
         self._log = log
         self._has_access_log = has_access_log

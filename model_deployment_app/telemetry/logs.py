@@ -6,12 +6,10 @@ import re
 import sys
 import time
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partialmethod
 from typing import Any, Literal
 
 import orjson
-import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from ..errors import printable
 from . import stacks
@@ -40,7 +38,7 @@ def configure(level: str, log_format: LogFormat = "text") -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {"line": {"()": _formatter, "log_format": log_format}},
+            "formatters": {"line": {"()": _Formatter, "log_format": log_format}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"level": level.upper(), "handlers": ["stderr"]},
             "loggers": {
@@ -56,49 +54,47 @@ def configure(level: str, log_format: LogFormat = "text") -> None:
     logging.captureWarnings(True)
 
 
-def events(level: str, log_format: LogFormat) -> FilteringBoundLogger:
+class Events:
     """A logger of requests, past the logging module: an event's fields are words of a client, and there are many.
 
-    What an exception says, which may be a row of a request, is told at debug alone.
+    What an exception says, which may be a row of a request, is told at debug alone. Loses a line rather than a request:
+    the disk below may be full, and the reader of a pipe may have gone.
+
+    Parameters
+    ----------
+    level, log_format
+        As `configure` takes them.
     """
-    logger: FilteringBoundLogger = structlog.wrap_logger(
-        _StandardError(),
-        processors=[_exception(has_words=level == "debug"), {"text": _text_event, "json": _json_event}[log_format]],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-    ).bind()
-    return logger
 
+    def __init__(self, level: str, log_format: LogFormat) -> None:
+        self._least = logging.getLevelNamesMapping()[level.upper()]
+        self._render = {"text": _text_event, "json": _json_event}[log_format]
+        self._file = sys.stderr.buffer
 
-class _StandardError(structlog.BytesLogger):
-    """Loses a line rather than a request: the disk below may be full, and the reader of a pipe may have gone."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stderr.buffer)
-
-    def msg(self, message: bytes) -> None:
+    def _tell(self, level: int, event: str, *, exc_info: BaseException | None = None, **fields: Any) -> None:
+        if level < self._least:
+            return
+        exception = None if exc_info is None else stacks.told(exc_info, has_words=self._least <= logging.DEBUG)
+        line = self._render(logging.getLevelName(level), event, fields, exception)
         with contextlib.suppress(OSError):
-            super().msg(message)
+            self._file.write(line + b"\n")
+            self._file.flush()
 
-    debug = info = warning = error = msg
-
-
-def _formatter(log_format: LogFormat) -> structlog.stdlib.ProcessorFormatter:
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(["error_code"])],
-        processors=[_exception(has_words=True), {"text": _text_line, "json": _json_line}[log_format]],
-    )
+    debug = partialmethod(_tell, logging.DEBUG)
+    info = partialmethod(_tell, logging.INFO)
+    warning = partialmethod(_tell, logging.WARNING)
+    error = partialmethod(_tell, logging.ERROR)
 
 
-def _exception(*, has_words: bool) -> Processor:
-    def tell(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        error = event.pop("exc_info", None)
-        if isinstance(error, tuple):
-            error = error[1]
-        if error is not None:
-            event["exception"] = stacks.told(error, has_words=has_words)
-        return event
+class _Formatter(logging.Formatter):
+    def __init__(self, log_format: LogFormat) -> None:
+        super().__init__()
+        self._render = {"text": _text_line, "json": _json_line}[log_format]
 
-    return tell
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        exception = None if error is None else stacks.told(error, has_words=True)
+        return self._render(record, printable(record.getMessage().strip()), exception)
 
 
 def _now() -> str:
@@ -111,40 +107,39 @@ def _second(since_epoch_s: int) -> str:
     return datetime.fromtimestamp(since_epoch_s, UTC).isoformat().removesuffix("+00:00")
 
 
-def _text_line(_: WrappedLogger, __: str, event: EventDict) -> str:
-    record: logging.LogRecord = event["_record"]
-    line = f"{_now()} {record.levelname} {event['logger']} {printable(event['event'].strip())}"
-    return f"{line}\n{event['exception']}" if "exception" in event else line
+def _text_line(record: logging.LogRecord, event: str, exception: str | None) -> str:
+    line = f"{_now()} {record.levelname} {record.name} {event}"
+    return line if exception is None else f"{line}\n{exception}"
 
 
-def _json_line(_: WrappedLogger, __: str, event: EventDict) -> str:
-    record: logging.LogRecord = event["_record"]
-    fields = {key: value for key, value in event.items() if not key.startswith("_")}
-    fields["event"] = printable(event["event"].strip())
-    return orjson.dumps({"@timestamp": _now(), "level": record.levelname, **fields}).decode()
+def _json_line(record: logging.LogRecord, event: str, exception: str | None) -> str:
+    fields = {
+        "event": event,
+        "stack_info": record.stack_info,
+        "logger": record.name,
+        "error_code": getattr(record, "error_code", None),
+        "exception": exception,
+    }
+    present = {key: value for key, value in fields.items() if value is not None}
+    return orjson.dumps({"@timestamp": _now(), "level": record.levelname, **present}).decode()
 
 
-def _json_event(_: WrappedLogger, level: str, event: EventDict) -> bytes:
-    exception = event.pop("exception", None)
-    fields = {key: _shown(value) for key, value in event.items()}
-    if exception is not None:
-        fields["exception"] = exception
-    return orjson.dumps({"@timestamp": _now(), "level": level.upper(), "logger": _LOGGER, **fields})
+def _json_event(level: str, event: str, fields: dict[str, Any], exception: str | None) -> bytes:
+    line = {"@timestamp": _now(), "level": level, "logger": _LOGGER}
+    line |= {key: _shown(value) for key, value in fields.items()} | {"event": event}
+    return orjson.dumps(line if exception is None else line | {"exception": exception})
 
 
-def _text_event(_: WrappedLogger, level: str, event: EventDict) -> bytes:
+def _text_event(level: str, event: str, fields: dict[str, Any], exception: str | None) -> bytes:
     """``INFO request model=iris … latency_ms 12.3``; for an error, what it is in front, the same for all of a kind.
 
     `sort | uniq -c` counts lines that are equal: the one in front has neither time nor trace.
     """
-    exception = event.pop("exception", None)
-    latency_ms = event.pop("latency_ms")
-    name = event.pop("event")
-    fields = " ".join([f"{key}={_word(value)}" for key, value in event.items()])
-    is_error = level == "error"
-    line = f"{_now()} {'INFO' if is_error else level.upper()} {name} {fields} latency_ms {latency_ms}"
-    if is_error:
-        kind = " ".join(f"{key}={_word(event[key])}" for key in ("error_code", "code", "protocol", "model"))
+    words = " ".join([f"{key}={_word(value)}" for key, value in fields.items() if key != "latency_ms"])
+    shown = "INFO" if exception is not None else level
+    line = f"{_now()} {shown} {event} {words} latency_ms {fields['latency_ms']}"
+    if exception is not None:
+        kind = " ".join(f"{key}={_word(fields[key])}" for key in ("error_code", "code", "protocol", "model"))
         line = f"ERROR {kind}\n{exception}\n{line}"
     return line.encode()
 

@@ -70,7 +70,7 @@ def post():
     """Send bodies at once to a lane that speaks *dialect*; their statuses."""
 
     def run(dialect, *bodies):
-        recorder = Recorder(Metrics(), logs.events("error", "text"), has_access_log=False)
+        recorder = Recorder(Metrics(), logs.Events("error", "text"), has_access_log=False)
         lane = HttpLane(
             None,
             routes=Routes([dialect.endpoint()]),

@@ -106,7 +106,7 @@ def talk():
 async def peer(keys: Keys) -> AsyncIterator[Peer]:
     echo, state, metrics = Echo(), ServerState(), Metrics()
     endpoint = Endpoint("fake", "/predict", "", echo.decode, lambda error: str(error).encode(), {}, {}, None)
-    recorder = Recorder(metrics, logs.events("error", "text"), has_access_log=False)
+    recorder = Recorder(metrics, logs.Events("error", "text"), has_access_log=False)
     service = Service(echo, keys, recorder, MAX_BODY_BYTES)
     routes = Routes([endpoint], root_path="/team")
     config = uvicorn.Config(application, log_config=None, timeout_keep_alive=1)

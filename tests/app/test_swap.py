@@ -53,7 +53,7 @@ def test_it_is_decoded_again_for_the_model_that_took_the_place():
         dataplane.current = new  # as a load does that ends now
         return Call({"x": np.zeros(1)}, (), lambda outputs: Reply(revision.version.encode()))
 
-    recorder = Recorder(Metrics(), logs.events("error", "text"), has_access_log=False)
+    recorder = Recorder(Metrics(), logs.Events("error", "text"), has_access_log=False)
     lane = HttpLane(
         None,
         routes=Routes([Endpoint("fake", "/predict", "", decode, *[None] * 4)]),

@@ -59,7 +59,7 @@ def failed(words):
 
 
 def test_a_text_line_ends_with_its_latency(stderr):
-    logs.events("info", "text").info("request", **FIELDS, latency_ms=12.3)
+    logs.Events("info", "text").info("request", **FIELDS, latency_ms=12.3)
 
     fields = "protocol=v1 path=/predict model=iris rows=1 code=200 trace_id=abc123"
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -69,7 +69,7 @@ def test_a_text_line_ends_with_its_latency(stderr):
 @pytest.mark.parametrize("path", HOSTILE)
 @pytest.mark.parametrize("level", ["info", "warning", "error"])
 def test_no_path_forges_a_line_a_field_or_an_escape_in_text(stderr, level, path):
-    log = logs.events("info", "text")
+    log = logs.Events("info", "text")
 
     exception = {"exc_info": failed("no")} if level == "error" else {}
     getattr(log, level)("request", error_code="InvalidTensor", **(FIELDS | {"path": path}), latency_ms=1.0, **exception)
@@ -84,7 +84,7 @@ def test_no_path_forges_a_line_a_field_or_an_escape_in_text(stderr, level, path)
 
 @pytest.mark.parametrize("path", HOSTILE)
 def test_no_path_forges_a_line_or_an_escape_in_json(stderr, path):
-    logs.events("info", "json").warning("request", **(FIELDS | {"path": path}), latency_ms=1.0)
+    logs.Events("info", "json").warning("request", **(FIELDS | {"path": path}), latency_ms=1.0)
 
     [line] = stderr().splitlines()
     event = json.loads(line)
@@ -95,7 +95,7 @@ def test_no_path_forges_a_line_or_an_escape_in_json(stderr, path):
 
 
 def test_an_error_is_in_front_of_its_line_the_same_for_all_of_a_kind(stderr):
-    log = logs.events("info", "text")
+    log = logs.Events("info", "text")
 
     for trace_id in ("a" * 32, "b" * 32):
         fields = FIELDS | {"code": "500", "trace_id": trace_id}
@@ -109,9 +109,9 @@ def test_an_error_is_in_front_of_its_line_the_same_for_all_of_a_kind(stderr):
 def test_what_a_model_says_is_told_at_debug_alone(stderr, log_format):
     words = f"row {1234567} does not fit"
 
-    logs.events("info", log_format).error("request", exc_info=failed(words), error_code="E", **FIELDS, latency_ms=1.0)
+    logs.Events("info", log_format).error("request", exc_info=failed(words), error_code="E", **FIELDS, latency_ms=1.0)
     at_info = stderr()
-    logs.events("debug", log_format).error("request", exc_info=failed(words), error_code="E", **FIELDS, latency_ms=1.0)
+    logs.Events("debug", log_format).error("request", exc_info=failed(words), error_code="E", **FIELDS, latency_ms=1.0)
 
     assert "ValueError" in at_info
     assert words not in at_info
@@ -119,7 +119,7 @@ def test_what_a_model_says_is_told_at_debug_alone(stderr, log_format):
 
 
 def test_a_json_event_has_a_time_a_level_and_its_exception_in_one_line(stderr):
-    logs.events("info", "json").error(
+    logs.Events("info", "json").error(
         "request", exc_info=failed("no"), error_code="InferenceError", **FIELDS, latency_ms=1.0
     )
 
@@ -169,6 +169,6 @@ def test_every_logger_speaks_text(configured, stderr):
 def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(monkeypatch):
     with Path("/dev/full").open("wb", buffering=0) as full:
         monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(full))
-        log = logs.events("info", "json")
+        log = logs.Events("info", "json")
 
         log.info("request", **FIELDS, latency_ms=1.0)
