@@ -227,6 +227,10 @@ def test_a_replaced_and_a_refused_model_leave_the_memory(models, tmp_path):
 
 
 def numbers_in_memory():
+    # A thread that has loaded holds what it has loaded until it has ended.
+    for thread in threading.enumerate():
+        if thread.name == "load":
+            thread.join()
     gc.collect()
     estimators = [each for each in gc.get_objects() if type(each) is LinearRegression]
     # Those that other tests left may answer several numbers, or not be fitted.
