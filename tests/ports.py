@@ -1,11 +1,15 @@
 """Ports for the servers of tests."""
 
 import itertools
+import os
 import random
 import socket
 
 # Below the range that the kernel takes clients' ports from: none is lost between its choice and its use.
-_ports = itertools.count(random.randrange(20_000, 30_000))
+_first = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID")).randrange(20_000, 30_000)
+# Every worker of pytest-xdist takes turns with the others.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.count(_first + _worker, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def free_port() -> int:

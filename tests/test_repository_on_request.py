@@ -231,6 +231,10 @@ def test_a_replaced_and_a_refused_model_leave_the_memory(models, tmp_path):
 
 
 def numbers_in_memory():
+    # A thread that has loaded holds what it has loaded until it has ended.
+    for thread in threading.enumerate():
+        if thread.name == "load":
+            thread.join()
     gc.unfreeze()  # else those that a load has settled are not told
     gc.collect()
     estimators = [each for each in gc.get_objects() if type(each) is LinearRegression]

@@ -19,13 +19,14 @@ from model_deployment_app.errors import UntrustedPickle
 
 IRIS = Path(__file__).parents[2] / "k8s_dev" / "iris"
 TABLE, SPECIES = load_iris(return_X_y=True, as_frame=True)
+FITTED = LogisticRegression(max_iter=500).fit(TABLE, SPECIES)
 _TRUSTED = make_pipeline(FunctionTransformer(np.positive), LogisticRegression(max_iter=500))
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A model, a table of its rows, and a chart; what is typed is relative to it."""
-    joblib.dump(LogisticRegression(max_iter=500).fit(TABLE, SPECIES), tmp_path / "iris.joblib")
+    joblib.dump(FITTED, tmp_path / "iris.joblib")
     TABLE.to_csv(tmp_path / "rows.csv", index=False)
     shutil.copytree(IRIS, tmp_path / "chart")
     monkeypatch.chdir(tmp_path)

@@ -41,8 +41,10 @@ def stderr(capfd):
 
 
 @pytest.fixture
-def configured(stderr):
+def configured(stderr, monkeypatch):
     """`logs.configure`, undone afterwards."""
+    # Google's client takes this away where it is imported first: by other tests, but in no server.
+    monkeypatch.setattr(logging.getLogger("google"), "propagate", True)
     root = logging.getLogger()
     before = root.level, list(root.handlers)
     yield logs.configure
