@@ -192,6 +192,14 @@ class Batcher:
                 request.future.set_exception(outcome)
             else:
                 request.future.set_result(outcome)
+        assert self._loop is not None
+        # A turn later: in between, whoever waits for these answers sends them, and the loop reads.
+        self._loop.call_soon(self._loop.call_soon, self._catch_up)
+
+    def _catch_up(self) -> None:
+        if self._new:
+            self._hand_over()
+        self._worker.catch_up()
 
     def _ailment(self) -> str | None:
         since = self._worker.running_since

@@ -26,8 +26,8 @@ _FADING = 0.9
 class Worker:
     """Calls one predictor, so that the loop answers probes while the model computes.
 
-    What has come while the model was busy is the next batch. One that fails is asked again in halves, so that a bad
-    row fails alone.
+    What has come until the answers to a batch are on their way is the next batch. One that fails is asked again in
+    halves, so that a bad row fails alone.
 
     Parameters
     ----------
@@ -58,6 +58,8 @@ class Worker:
     ) -> None:
         self.running_since: float | None = None
         self.fault: str | None = None
+        self._is_caught_up = threading.Event()
+        self._last_call_s = 0.0
         self._done_rows = 0.0
         self._busy_s = 0.0
         self._predictor = predictor
@@ -78,6 +80,10 @@ class Worker:
     def end(self) -> None:
         """Once all that has been put before is answered."""
         self._queue.put(None)
+
+    def catch_up(self) -> None:
+        """The loop has passed the last answers on, and has read what came in the meantime."""
+        self._is_caught_up.set()
 
     def seconds_for(self, rows: int) -> float:
         """How long *rows* take at the rate of the last calls."""
@@ -100,24 +106,28 @@ class Worker:
     def _gather(self) -> list[Request]:
         """Wait for requests, and take what waits behind them."""
         requests: list[Request] = []
-        rows, until, most = 0, math.inf, self._limits.max_rows
-        while rows < most:
-            wait_s = until - time.monotonic() if self._limits.max_wait_s else 0.0
-            try:
-                if not requests:
-                    came = self._queue.get()
-                else:
-                    came = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
-            except Empty:
-                break
-            if came is None:
-                self._is_ending = True
-                break
+        rows, until = 0, math.inf
+        came = self._queue.get()
+        while came is not None:
             for request in came:
                 until = min(until, request.arrived + self._limits.max_wait_s)
                 rows += request.rows
+            if not requests and rows < self._limits.max_rows:
+                # Clients that have just been answered ask again: two halves would go on taking turns for ever.
+                self._is_caught_up.wait(self._last_call_s)
             requests += came
+            if rows >= self._limits.max_rows:
+                return requests
+            try:
+                came = self._following(until)
+            except Empty:
+                return requests
+        self._is_ending = True
         return requests
+
+    def _following(self, until: float) -> list[Request] | None:
+        wait_s = until - time.monotonic() if self._limits.max_wait_s else 0.0
+        return self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
 
     def _answer(self, group: list[Request]) -> None:
         started = time.monotonic()
@@ -140,6 +150,7 @@ class Worker:
             else:
                 outcomes = [self._ask_alone(part[0])]
                 has_failed |= isinstance(outcomes[0][1], InferenceError)
+            self._is_caught_up.clear()
             self._on_answered(outcomes)
         if has_failed:
             self._examine()
@@ -178,7 +189,7 @@ class Worker:
             return answers
         finally:
             self.running_since = None
-            seconds = time.monotonic() - started
+            self._last_call_s = seconds = time.monotonic() - started
             self._done_rows = _FADING * self._done_rows + rows
             self._busy_s = _FADING * self._busy_s + seconds
             self._metrics.predicted(rows, seconds)

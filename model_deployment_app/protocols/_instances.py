@@ -51,9 +51,14 @@ _decoder = NumberDecoder(
 )
 _anything = msgspec.json.Decoder()
 
+_MAX_SQUARE = float(MAX_EXACT_INTEGER) ** 2
+
 
 def beyond_exact(numbers: np.ndarray) -> bool:
     """Whether one may have been an integer that float64 does not hold."""
+    # The sum of their squares is not less than that of the largest, and many times faster to tell.
+    if np.vdot(numbers, numbers) < _MAX_SQUARE:
+        return False
     return bool((np.abs(numbers) >= MAX_EXACT_INTEGER).any())
 
 

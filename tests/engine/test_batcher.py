@@ -68,6 +68,24 @@ def test_what_comes_while_the_model_is_busy_is_the_next_batch():
     assert busy.sample("model_serving_queue_rows") == 0
 
 
+def test_clients_that_ask_again_at_once_share_a_batch_with_those_that_waited():
+    async def run():
+        async with Busy() as busy:
+            waiting = busy.submit([1, 2])
+
+            async def ask_again():
+                await busy.first
+                return await busy.submit([3, 4])
+
+            again = asyncio.create_task(ask_again())
+            await asyncio.sleep(0.5)  # the next call waits for no longer than this one has taken
+            busy.let_go()
+            await asyncio.wait((waiting, again))
+        return busy.predictor.calls
+
+    assert asyncio.run(run()) == [[[-1, 1]], [[1, 2], [3, 4]]]
+
+
 def test_a_batch_has_no_more_rows_than_it_may_and_a_large_request_goes_alone():
     async def run():
         async with Busy(max_rows=3) as busy:
