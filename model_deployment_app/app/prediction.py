@@ -118,9 +118,13 @@ class Prediction:
         """Take *step*, and answer for what it raises."""
         try:
             step(*arguments)
-        except ServingError as error:
-            self.refuse(error)
         except Exception as error:  # noqa: BLE001 - it is answered, and logged
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, ServingError):
+            self.refuse(error)
+        else:
             failure = InferenceError(str(FAILED))
             failure.__cause__ = error
             self.refuse(failure)
@@ -172,7 +176,7 @@ class Prediction:
                 decoded_for, revision = revision, self._find(name, version)
                 is_current = revision is decoded_for
         except Exception as error:  # noqa: BLE001
-            self._guarded(_raise, error)
+            self._fail(error)
         else:
             self._guarded(self._run, revision, call, inputs, since)
 
@@ -239,7 +243,3 @@ def _timeout_s(header: bytes | None) -> float | None:
     if re.fullmatch(rb"[1-9][0-9]{0,8}", header) is None:
         raise InvalidRequest("x-request-timeout-ms: expected milliseconds, 1 to 999999999")
     return int(header) / 1000
-
-
-def _raise(error: Exception) -> None:
-    raise error

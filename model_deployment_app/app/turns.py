@@ -19,6 +19,11 @@ class TurnsProtocol(HttpToolsProtocol):
     """One connection.
 
     What comes is not read on while there are requests that wait for their turn: as bytes, they are a tenth as large.
+
+    Attributes
+    ----------
+    is_deaf : bool
+        Nothing that comes is read any more.
     """
 
     def __init__(self, *args: object, **options: object) -> None:
@@ -26,7 +31,6 @@ class TurnsProtocol(HttpToolsProtocol):
         self._unread = b""
         self._has_ended = False
         self._is_upgrade = False
-        #: Nothing that comes is read any more.
         self.is_deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -93,7 +97,8 @@ class TurnsProtocol(HttpToolsProtocol):
         if self._unread and not self.pipeline:
             data, self._unread = self._unread, b""
             self._read(data)
-            self.flow.resume_reading()
+            if not self.transport.is_closing():
+                self.flow.resume_reading()
 
     def _parse(self, data: bytes) -> None:
         try:
