@@ -30,7 +30,11 @@ class InOrder:
         with self._changing:
             self._works.append(partial(_settle, done, work))
             if len(self._works) == 1:
-                threading.Thread(target=self._run, name=self._name, daemon=True).start()
+                try:
+                    threading.Thread(target=self._run, name=self._name, daemon=True).start()
+                except RuntimeError:  # there are as many threads as there may be
+                    self._works.clear()
+                    raise
         return done
 
     def _run(self) -> None:

@@ -73,7 +73,13 @@ class DataPlane:
         return revision.signature.check(inputs)
 
     def run(
-        self, revision: Revision, inputs: Tensors, outputs: Collection[str], *, timeout_s: float | None = None
+        self,
+        revision: Revision,
+        inputs: Tensors,
+        outputs: Collection[str],
+        *,
+        timeout_s: float | None = None,
+        since: float | None = None,
     ) -> asyncio.Future[Tensors]:
         """Answer one request; whoever cancels the future takes it back.
 
@@ -87,6 +93,8 @@ class DataPlane:
             Names of the outputs that the protocol renders: no other is computed.
         timeout_s : float, optional
             How long the client waits, if that is less than what the config allows.
+        since : float, optional
+            From when on, of `time.monotonic`, if not from now.
 
         Returns
         -------
@@ -104,4 +112,4 @@ class DataPlane:
         Overloaded
             If too much is waiting.
         """
-        return revision.run(inputs, outputs, timeout_s)
+        return revision.run(inputs, outputs, timeout_s, since)

@@ -42,7 +42,7 @@ The name of the class is the error's code, in answers, logs and `docs/TROUBLESHO
 """
 
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 def quoted(name: str) -> str:
@@ -161,6 +161,10 @@ class Overloaded(ServingError):
 class DeadlineExceeded(ServingError):
     http_status = HTTPStatus.GATEWAY_TIMEOUT
     grpc_status = "DEADLINE_EXCEEDED"
+
+    @classmethod
+    def after(cls, timeout_s: float) -> Self:
+        return cls(f"no answer within {timeout_s * 1000:.0f} ms")
 
     @property
     def is_expected(self) -> bool:

@@ -70,3 +70,16 @@ def test_the_thread_ends_with_the_work_and_comes_back_with_it():
 
     assert [thread.is_alive() for thread in threads] == [False, False]
     assert len(set(threads)) == 2
+
+
+def test_a_thread_that_cannot_be_had_is_asked_for_again(monkeypatch):
+    def fail(_):
+        raise RuntimeError("can't start new thread")
+
+    works = InOrder("work")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            works.submit(lambda: 1)
+
+    assert works.submit(lambda: 2).result(10) == 2

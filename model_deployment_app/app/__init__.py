@@ -26,6 +26,7 @@ from ..telemetry import logs
 from ..telemetry.exchange import Recorder
 from ..telemetry.metrics import Metrics
 from . import administration, docs, health, openapi, refusals
+from .conversion import Conversion
 from .drain import Drain
 from .keys import Keys
 from .lane import HttpLane
@@ -90,7 +91,8 @@ def create_app(
         is_draining=lambda: drain.has_begun,
         has_model_control=settings.repository.load_unload,
     )
-    service = Service(dataplane, keys, recorder, settings.limits.max_body_bytes)
+    conversion = Conversion(settings.limits.request_timeout_ms / 1000)
+    service = Service(dataplane, keys, recorder, settings.limits.max_body_bytes, conversion)
     grpc_server = _grpc_server()(service, host=host, port=grpc_port) if settings.grpc else None
 
     async def stop_after_drain(server: "GrpcServer") -> None:

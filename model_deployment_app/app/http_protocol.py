@@ -4,7 +4,7 @@ import asyncio
 from enum import Enum
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from .turns import HeadTooLarge, TurnsProtocol
 
 #: From the first byte of a connection or a request, until its head is whole.
 HEAD_S = 10.0
@@ -35,11 +35,7 @@ class _Awaited(Enum):
     BODY = "its body"
 
 
-class _HeadTooLarge(Exception):
-    """Stops the parser."""
-
-
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(TurnsProtocol):
     """One connection.
 
     No timer is started for a request that comes whole, as nearly all do.
@@ -58,8 +54,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._discarded_bytes = 0
         self._is_head_too_large = False
-        self._is_deaf = False
         self._is_last = False
+        self._before: Any = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -70,12 +66,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._watch()
         self._stop_answer_timer()
         super().connection_lost(exc)
+        self._before = None
 
-    def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
-            return
+    def read_part(self, data: bytes) -> None:
         was_head, self._has_begun = self._awaited is _Awaited.HEAD, False
-        super().data_received(data)
+        super().read_part(data)
         if was_head and self._awaited is _Awaited.HEAD and not self._has_begun:
             # The parser tells of a header once it is whole, and copies what it has of it with every piece.
             self._unparsed_bytes += len(data)
@@ -85,7 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._watch()
         if self._awaited is _Awaited.BODY:
             self.cycle.transport = self  # type: ignore[assignment]  # an answer may come before the end of the body
-        is_idle = self._awaited is None and not self._is_answering() and not self._is_deaf
+        is_idle = self._awaited is None and not self._is_answering() and not self.is_deaf
         if is_idle and self.timeout_keep_alive_task is None:
             # uvicorn does so with an answer, and takes it back with any byte: with a blank line, or the end of a body
             # that nobody has waited for.
@@ -107,11 +102,17 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count_head(len(name) + len(value))
-        super().on_header(name, value)
+        # Those behind the body are not the head's: whoever has let this request pass has not seen them.
+        if self._awaited is not _Awaited.BODY:
+            super().on_header(name, value)
 
-    def on_headers_complete(self) -> None:
+    def on_head(self) -> None:
         self._awaited = _Awaited.BODY
-        self.begin_cycle()
+        if self.expect_100_continue and self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False
+        if not self._is_last:
+            self._before = self.cycle
+            self.begin_cycle()
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -122,17 +123,21 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
         self.take_body(body)
 
-    def on_message_complete(self) -> None:
+    def on_end(self) -> None:
         self._awaited = None
         self.end_body()
         if self._is_last:
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
+        if self._awaited is _Awaited.BODY and self.pipeline:
+            # It has not been begun, and nobody will: those before it are answered.
+            self.pipeline.popleft()
+            self.cycle, self._awaited = self._before, None
         if self._awaited is not _Awaited.BODY and self._is_answering():
             # To a client, what is written now would be the answer that it waits for.
             self.cycle.keep_alive = False
-            self._is_deaf = True
+            self.is_deaf = True
         elif self._is_head_too_large:
             self._refuse(b"431 Request Header Fields Too Large", b"the address and the headers are too large")
         else:
@@ -158,13 +163,13 @@ class GuardedProtocol(HttpToolsProtocol):
     # What is done about a request; its head and the parts of its body have been counted.
 
     def begin_cycle(self) -> None:
-        super().on_headers_complete()
+        super().on_head()
 
     def take_body(self, body: bytes) -> None:
         super().on_body(body)
 
     def end_body(self) -> None:
-        super().on_message_complete()
+        super().on_end()
 
     # What a cycle asks of its transport.
 
@@ -176,7 +181,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def close(self) -> None:
         """End the connection, once the client has sent what it is sending: else it would not see the answer."""
-        if self._awaited is _Awaited.BODY and not self.transport.is_closing():
+        is_sending = self._awaited is _Awaited.BODY and not self._is_answering()
+        if is_sending and not self.transport.is_closing():
             self._is_last = True
             self.transport.write_eof()
         else:
@@ -189,7 +195,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes += count_bytes
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) >= MAX_HEADERS:
             self._is_head_too_large = True
-            raise _HeadTooLarge
+            raise HeadTooLarge
 
     def _watch(self) -> None:
         """Time what is awaited, unless that is timed already."""
@@ -242,7 +248,7 @@ class GuardedProtocol(HttpToolsProtocol):
         head = b"HTTP/1.1 %s\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % (status, len(words)) + words)
         self.transport.write_eof()
-        self._is_deaf = True
+        self.is_deaf = True
         self._awaited = None
         self._watch()
         self.loop.call_later(LINGER_S, self.transport.close)

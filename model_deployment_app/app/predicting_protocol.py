@@ -35,6 +35,7 @@ class PredictingProtocol(GuardedProtocol):
         super().connection_lost(exc)
         if self._current is not None:
             self._current.prediction.let_go()
+            self._current = None
 
     def give_up(self) -> None:
         """Answer for what has not been answered when the server ends."""
@@ -69,14 +70,19 @@ class PredictingProtocol(GuardedProtocol):
 
     def begin(self, cycle: "_Cycle") -> None:
         """Its turn has come."""
+        if self.transport.is_closing():
+            return
         self._current = cycle
+        self.flow.resume_reading()  # the rest of its body
         cycle.prediction.begin()
         if cycle.expects_continue and not cycle.response_complete:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def answer(self, cycle: "_Cycle", status: HTTPStatus, reply: Reply, headers: Headers) -> None:
         """Write the answer to *cycle*, and begin what comes next."""
-        if self.flow.write_paused and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self.flow.write_paused:
             # Its client reads slowly, and asks on: what it has not taken must not grow.
             task = self.loop.create_task(self._answer_later(cycle, status, reply, headers))
             task.add_done_callback(self.tasks.discard)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -117,9 +118,13 @@ class Prediction:
         """Take *step*, and answer for what it raises."""
         try:
             step(*arguments)
-        except ServingError as error:
-            self.refuse(error)
         except Exception as error:  # noqa: BLE001 - it is answered, and logged
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, ServingError):
+            self.refuse(error)
+        else:
             failure = InferenceError(str(FAILED))
             failure.__cause__ = error
             self.refuse(failure)
@@ -160,17 +165,20 @@ class Prediction:
 
     async def _ask_aside(self, body: bytes) -> None:
         _, name, version = self._route
+        since = time.monotonic()
         try:
             revision, is_current = self._find(name, version), False
             while not is_current:
                 decode = partial(self._decode, body, revision)
-                call, inputs = await self._service.conversion.run(decode, size_bytes=len(body))
+                call, inputs = await self._service.conversion.run(
+                    decode, size_bytes=len(body), timeout_s=self._timeout_s
+                )
                 decoded_for, revision = revision, self._find(name, version)
                 is_current = revision is decoded_for
         except Exception as error:  # noqa: BLE001
-            self._guarded(_raise, error)
+            self._fail(error)
         else:
-            self._guarded(self._run, revision, call, inputs)
+            self._guarded(self._run, revision, call, inputs, since)
 
     def _decode(self, body: bytes, revision: Revision) -> tuple[Call, Tensors]:
         """The call, and its inputs as the model takes them: what does not fit never gets as far as the queue."""
@@ -179,11 +187,13 @@ class Prediction:
         self._exchange.rows = n_rows(call.inputs)
         return call, self._service.dataplane.check(revision, call.inputs)
 
-    def _run(self, revision: Revision, call: Call, inputs: Tensors) -> None:
+    def _run(self, revision: Revision, call: Call, inputs: Tensors, since: float | None = None) -> None:
         if self.is_answered:
             return
         self._revision, self._call = revision, call
-        self._outputs = self._service.dataplane.run(revision, inputs, call.outputs, timeout_s=self._timeout_s)
+        self._outputs = self._service.dataplane.run(
+            revision, inputs, call.outputs, timeout_s=self._timeout_s, since=since
+        )
         self._outputs.add_done_callback(self._finish)
 
     def _finish(self, _: object) -> None:
@@ -206,6 +216,9 @@ class Prediction:
         self._chunks.clear()
         if self._outputs is not None:
             self._outputs.cancel()
+        # The connection may hold this for as long as its client asks nothing else.
+        self._outputs = self._call = self._revision = self._decoding = None
+        self._headers = ()
         if self._exchange is not None:
             self._service.recorder.end(self._exchange, code=code)
 
@@ -230,7 +243,3 @@ def _timeout_s(header: bytes | None) -> float | None:
     if re.fullmatch(rb"[1-9][0-9]{0,8}", header) is None:
         raise InvalidRequest("x-request-timeout-ms: expected milliseconds, 1 to 999999999")
     return int(header) / 1000
-
-
-def _raise(error: Exception) -> None:
-    raise error

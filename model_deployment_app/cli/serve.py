@@ -41,10 +41,12 @@ def serve(
         str, typer.Option(envvar="ROOT_PATH", help="The path of the Ingress; routes are served with and without it.")
     ] = "",
     drain_seconds: Annotated[
-        float, typer.Option(envvar="DRAIN_SECONDS", min=0, help="How long requests are taken after SIGTERM.")
+        float,
+        typer.Option(envvar="DRAIN_SECONDS", min=0, max=86_400, help="How long requests are taken after SIGTERM."),
     ] = 0.0,
     grace_seconds: Annotated[
-        float, typer.Option(envvar="GRACE_SECONDS", min=0, help="How long those under way may take after that.")
+        float,
+        typer.Option(envvar="GRACE_SECONDS", min=0, max=86_400, help="How long those under way may take after that."),
     ] = 30.0,
 ) -> None:
     """Serve the model of a values.yaml."""

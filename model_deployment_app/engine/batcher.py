@@ -58,7 +58,11 @@ class Batcher:
         metrics.watch_queue(lambda: self._rows)
 
     def submit(
-        self, inputs: Tensors, outputs: Collection[str], timeout_s: float | None = None
+        self,
+        inputs: Tensors,
+        outputs: Collection[str],
+        timeout_s: float | None = None,
+        since: float | None = None,
     ) -> asyncio.Future[Tensors]:
         """Queue checked *inputs* for their named *outputs*; whoever cancels the future is forgotten.
 
@@ -68,6 +72,8 @@ class Batcher:
         outputs : collection of str
         timeout_s : float, optional
             How long the answer is worth waiting for, if that is less than the limit.
+        since : float, optional
+            From when on, of `time.monotonic`, if not from now.
 
         Raises
         ------
@@ -87,7 +93,8 @@ class Batcher:
         limits = self._limits
         wait_s = limits.request_timeout_s if timeout_s is None else min(timeout_s, limits.request_timeout_s)
         loop = self._bind()
-        request = Request(inputs, outputs, loop.create_future(), deadline=time.monotonic() + wait_s)
+        deadline = (time.monotonic() if since is None else since) + wait_s
+        request = Request(inputs, outputs, loop.create_future(), deadline, wait_s)
         if self._waiting:
             self._admit(request)
         self._waiting.add(request)
@@ -220,4 +227,4 @@ class Batcher:
 
 
 def _too_late(request: Request) -> DeadlineExceeded:
-    return DeadlineExceeded(f"no answer within {(request.deadline - request.arrived) * 1000:.0f} ms")
+    return DeadlineExceeded.after(request.timeout_s)

@@ -23,6 +23,8 @@ class Request:
         Gets the answer; it is done before that if the client has gone or the deadline has passed.
     deadline, arrived : float
         Of `time.monotonic`.
+    timeout_s : float
+        From when it came to the deadline.
     rows, size_bytes : int
     """
 
@@ -30,6 +32,7 @@ class Request:
     outputs: Collection[str]
     future: asyncio.Future[Tensors]
     deadline: float
+    timeout_s: float
     arrived: float = field(default_factory=time.monotonic)
     rows: int = field(init=False)
     size_bytes: int = field(init=False)

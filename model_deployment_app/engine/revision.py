@@ -18,7 +18,7 @@ from .limits import Limits
 
 logger = logging.getLogger(__name__)
 
-Run = Callable[[Tensors, Collection[str], float | None], asyncio.Future[Tensors]]
+Run = Callable[[Tensors, Collection[str], float | None, float | None], asyncio.Future[Tensors]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Revision:
     load_seconds : dict of str to float
         What loading took, by phase.
     run : callable
-        Checked inputs, names of outputs, and for how many seconds they are worth waiting for, in; outputs back (see
-        `Batcher.submit`).
+        Checked inputs, names of outputs, for how many seconds they are worth waiting for, and since when, in; outputs
+        back (see `Batcher.submit`).
     batcher : Batcher or None
         Whose `run` it is.
     """

@@ -91,8 +91,9 @@ class Worker:
 
     def _serve(self) -> None:
         while not self._is_ending:
-            requests = self._gather()
+            requests: list[Request] = []
             try:
+                requests = self._gather()
                 for group in grouped(requests, max_rows=self._limits.max_rows):
                     self._answer(group)
             except BaseException as error:  # memory that runs out between two calls, say

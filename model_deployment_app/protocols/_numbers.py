@@ -3,6 +3,7 @@
 None of these functions refuses anything: what they do not read, a parser that can tell what is wrong with it does.
 """
 
+import codecs
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def table(body: bytes) -> np.ndarray | None:
     ndarray of shape (rows, columns), float64, or None
         None for anything else: other keys, null, rows of unequal lengths or none, more axes, numbers beyond float64.
     """
-    if len(body) < _WORTH_BYTES:
+    if len(body) < _WORTH_BYTES or body.startswith(codecs.BOM_UTF8):
         return None
     try:
         document: Any = simdjson.Parser().parse(body)

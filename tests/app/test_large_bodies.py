@@ -59,7 +59,7 @@ class FakeDataPlane:
     def check(self, revision, inputs):
         return inputs
 
-    def run(self, revision, inputs, outputs, *, timeout_s=None):
+    def run(self, revision, inputs, outputs, *, timeout_s=None, since=None):
         answer = asyncio.get_running_loop().create_future()
         answer.set_result({})
         return answer

@@ -1,131 +1,15 @@
-"""Predictions answered by the protocol itself, over real sockets, with a dialect that answers what it is asked."""
+"""Predictions answered by the protocol itself, over real sockets."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import numpy as np
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
+from http_peer import GET, MAX_BODY_BYTES, Peer, post, talk
 
 from model_deployment_app.app.keys import Keys
-from model_deployment_app.app.predicting_protocol import PredictingProtocol
-from model_deployment_app.app.routes import Routes
-from model_deployment_app.app.service import Service
-from model_deployment_app.engine.revision import Revision
-from model_deployment_app.errors import InvalidRequest
-from model_deployment_app.protocols import Call, Endpoint, Reply
-from model_deployment_app.signature import Signature
-from model_deployment_app.telemetry import logs
-from model_deployment_app.telemetry.exchange import Recorder
-from model_deployment_app.telemetry.metrics import Metrics
-
-MAX_BODY_BYTES = 100_000
-GET = b"GET /else HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-def post(body: bytes, *headers: str, path: str = "/predict", version: str = "1.1") -> bytes:
-    head = [f"POST {path} HTTP/{version}", "Host: a", f"Content-Length: {len(body)}", *headers]
-    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
-
-
-class Echo:
-    """Answers each body with itself, ``later…`` when told, ``large…`` at length; refuses ``bad…``."""
-
-    def __init__(self) -> None:
-        self.revision_ = Revision("sum", "1", "0" * 64, Signature((), ()), None)
-        self.asked: list[bytes] = []
-        self.later: dict[bytes, asyncio.Future] = {}
-
-    def decode(self, body, headers, revision):
-        if body.startswith(b"bad"):
-            raise InvalidRequest("bad")
-        self.asked.append(body)
-        answer = body * 100_000 if body.startswith(b"large") else body
-        return Call({"x": np.zeros((1, 1))}, [body], lambda _: Reply(answer, b"text/plain"))
-
-    def revision(self, name=None, version=None):
-        return self.revision_
-
-    def check(self, revision, inputs):
-        return inputs
-
-    def run(self, revision, inputs, outputs, *, timeout_s=None):
-        future = asyncio.get_running_loop().create_future()
-        if outputs[0].startswith(b"later"):
-            self.later[outputs[0]] = future
-        else:
-            future.set_result({})
-        return future
-
-
-async def application(scope, receive, send):
-    words = b"else"
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(words))]})
-    await send({"type": "http.response.body", "body": words})
-
-
-class Peer:
-    """One client, and what it talks to."""
-
-    def __init__(self, reader, writer, echo: Echo, state: ServerState, metrics: Metrics) -> None:
-        self.reader, self.writer, self.echo, self.state, self.metrics = reader, writer, echo, state, metrics
-
-    async def send(self, *parts: bytes) -> None:
-        self.writer.write(b"".join(parts))
-        await self.writer.drain()
-
-    async def answer(self) -> tuple[int, str, bytes]:
-        """Status, head and body of the next."""
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
-        length = re.search(r"content-length: (\d+)", head)
-        return int(head.split()[1]), head, await self.reader.readexactly(int(length[1]) if length else 0)
-
-    async def until(self, is_so) -> None:
-        while not is_so():
-            await asyncio.sleep(0.001)
-
-
-@pytest.fixture
-def talk():
-    """Run a coroutine function with a `Peer`; the keys are those of *keys*."""
-
-    def run(conversation, *, keys: Keys | None = None) -> None:
-        async def all_of_it() -> None:
-            async with peer(keys or Keys({})) as client:
-                await asyncio.wait_for(conversation(client), 20)
-
-        asyncio.run(all_of_it())
-
-    return run
-
-
-@asynccontextmanager
-async def peer(keys: Keys) -> AsyncIterator[Peer]:
-    echo, state, metrics = Echo(), ServerState(), Metrics()
-    endpoint = Endpoint("fake", "/predict", "", echo.decode, lambda error: str(error).encode(), {}, {}, None)
-    recorder = Recorder(metrics, logs.Events("error", "text"), has_access_log=False)
-    service = Service(echo, keys, recorder, MAX_BODY_BYTES)
-    routes = Routes([endpoint], root_path="/team")
-    config = uvicorn.Config(application, log_config=None, timeout_keep_alive=1)
-    config.load()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: PredictingProtocol(config, state, {}, routes=routes, service=service), "127.0.0.1", 0
-    )
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    try:
-        yield Peer(reader, writer, echo, state, metrics)
-    finally:
-        writer.close()
-        server.close()
-        while state.connections:
-            await asyncio.sleep(0.001)
-
-
-def test_an_answer_says_what_it_is_and_whose(talk):
+def test_an_answer_says_what_it_is_and_whose():
     async def conversation(client: Peer) -> None:
         await client.send(post(b"one"))
         status, head, body = await client.answer()
@@ -140,7 +24,7 @@ def test_an_answer_says_what_it_is_and_whose(talk):
 
 
 @pytest.mark.parametrize("path", ["/predict", "/team/predict", "/predict?a=b", "http://b/predict", "/%70redict"])
-def test_a_route_is_known_however_it_is_spelt(talk, path):
+def test_a_route_is_known_however_it_is_spelt(path):
     async def conversation(client: Peer) -> None:
         await client.send(post(b"one", path=path))
         assert (await client.answer())[2] == b"one"
@@ -149,7 +33,7 @@ def test_a_route_is_known_however_it_is_spelt(talk, path):
 
 
 @pytest.mark.parametrize("path", ["/predict/", "/team", "/teampredict", "/team/team/predict", "/predict%0A", "*"])
-def test_everything_else_is_the_applications(talk, path):
+def test_everything_else_is_the_applications(path):
     async def conversation(client: Peer) -> None:
         await client.send(post(b"one", path=path))
         assert (await client.answer())[2] == b"else"
@@ -157,7 +41,7 @@ def test_everything_else_is_the_applications(talk, path):
     talk(conversation)
 
 
-def test_answers_come_in_the_order_of_the_requests(talk):
+def test_answers_come_in_the_order_of_the_requests():
     async def conversation(client: Peer) -> None:
         await client.send(post(b"later 1"), post(b"two"), GET, post(b"later 2"), post(b"bad"), post(b"five"))
         await client.until(lambda: client.echo.later)
@@ -175,7 +59,7 @@ def test_answers_come_in_the_order_of_the_requests(talk):
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"one", 200), (b"bad", 400)])
-def test_thousands_may_come_at_once(talk, body, status):
+def test_thousands_may_come_at_once(body, status):
     async def conversation(client: Peer) -> None:
         await client.send(post(body) * 3000)
         assert {(await client.answer())[0] for _ in range(3000)} == {status}
@@ -183,7 +67,7 @@ def test_thousands_may_come_at_once(talk, body, status):
     talk(conversation)
 
 
-def test_a_body_may_come_in_pieces(talk):
+def test_a_body_may_come_in_pieces():
     async def conversation(client: Peer) -> None:
         request = post(b"seven" * 7)
         for start in range(0, len(request), 7):
@@ -198,7 +82,7 @@ def test_a_body_may_come_in_pieces(talk):
 
 
 @pytest.mark.parametrize("request_", [post(b"one", "Connection: close"), post(b"one", version="1.0")])
-def test_a_connection_ends_where_the_client_wants_it(talk, request_):
+def test_a_connection_ends_where_the_client_wants_it(request_):
     async def conversation(client: Peer) -> None:
         await client.send(request_)
         status, head, body = await client.answer()
@@ -210,7 +94,7 @@ def test_a_connection_ends_where_the_client_wants_it(talk, request_):
     talk(conversation)
 
 
-def test_a_client_that_asks_whether_to_go_on_is_told(talk):
+def test_a_client_that_asks_whether_to_go_on_is_told():
     async def conversation(client: Peer) -> None:
         head, body = post(b"one", "Expect: 100-continue").split(b"\r\n\r\n")
         await client.send(head + b"\r\n\r\n")
@@ -221,7 +105,7 @@ def test_a_client_that_asks_whether_to_go_on_is_told(talk):
     talk(conversation)
 
 
-def test_a_client_that_asks_whether_to_go_on_is_told_why_not(talk):
+def test_a_client_that_asks_whether_to_go_on_is_told_why_not():
     async def conversation(client: Peer) -> None:
         await client.send(post(b"one", "Expect: 100-continue").removesuffix(b"one"))
         assert (await client.answer())[0] == 401
@@ -230,7 +114,7 @@ def test_a_client_that_asks_whether_to_go_on_is_told_why_not(talk):
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_a_body_that_is_too_large_is_refused_and_the_next_request_answered(talk, is_chunked):
+def test_a_body_that_is_too_large_is_refused_and_the_next_request_answered(is_chunked):
     async def conversation(client: Peer) -> None:
         body = b"x" * (MAX_BODY_BYTES + 1)
         request = post(body)
@@ -245,7 +129,7 @@ def test_a_body_that_is_too_large_is_refused_and_the_next_request_answered(talk,
     talk(conversation)
 
 
-def test_a_client_that_goes_takes_its_question_with_it(talk):
+def test_a_client_that_goes_takes_its_question_with_it():
     async def conversation(client: Peer) -> None:
         await client.send(post(b"later"))
         await client.until(lambda: client.echo.later)
@@ -258,7 +142,7 @@ def test_a_client_that_goes_takes_its_question_with_it(talk):
     talk(conversation)
 
 
-def test_a_server_that_ends_says_so_to_those_who_wait(talk):
+def test_a_server_that_ends_says_so_to_those_who_wait():
     async def conversation(client: Peer) -> None:
         await client.send(post(b"later"))
         await client.until(lambda: client.echo.later)
@@ -274,7 +158,7 @@ def test_a_server_that_ends_says_so_to_those_who_wait(talk):
     talk(conversation)
 
 
-def test_a_server_that_drains_closes_with_each_answer(talk):
+def test_a_server_that_drains_closes_with_each_answer():
     async def conversation(client: Peer) -> None:
         await client.send(post(b"one"))
         await client.answer()
@@ -289,7 +173,7 @@ def test_a_server_that_drains_closes_with_each_answer(talk):
     talk(conversation)
 
 
-def test_a_server_that_stops_answers_what_is_under_way_and_closes(talk):
+def test_a_server_that_stops_answers_what_is_under_way_and_closes():
     async def conversation(client: Peer) -> None:
         await client.send(post(b"later"))
         await client.until(lambda: client.echo.later)
@@ -303,7 +187,7 @@ def test_a_server_that_stops_answers_what_is_under_way_and_closes(talk):
     talk(conversation)
 
 
-def test_answers_that_a_client_does_not_take_do_not_pile_up(talk):
+def test_answers_that_a_client_does_not_take_do_not_pile_up():
     async def conversation(client: Peer) -> None:
         bodies = [b"large %d" % number for number in range(30)]
         await client.send(*map(post, bodies))

@@ -37,7 +37,7 @@ class FakeDataPlane:
     def check(self, revision, inputs):
         return inputs
 
-    def run(self, revision, inputs, outputs, *, timeout_s):
+    def run(self, revision, inputs, outputs, *, timeout_s, since):
         self.asked.append(revision)
         answer = asyncio.get_running_loop().create_future()
         answer.set_result(inputs)

@@ -26,8 +26,9 @@ def test_an_error_is_one_line_and_status_1(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_a_wrong_option_is_a_usage_error():
-    result = subprocess.run([MDA, "serve", "--prot", "1"], capture_output=True, text=True)
+@pytest.mark.parametrize(("option", "value"), [("--prot", "1"), ("--drain-seconds", "inf"), ("--grace-seconds", "nan")])
+def test_a_wrong_option_is_a_usage_error(option, value):
+    result = subprocess.run([MDA, "serve", "--config", "values.yaml", option, value], capture_output=True, text=True)
 
     assert result.returncode == 2
     assert "Traceback" not in result.stderr

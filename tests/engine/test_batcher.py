@@ -1,12 +1,14 @@
 import asyncio
 import gc
 import itertools
+import time
 import weakref
 
 import pytest
 
 from model_deployment_app.engine.batcher import Batcher
 from model_deployment_app.engine.limits import Limits
+from model_deployment_app.engine.worker import Worker
 from model_deployment_app.errors import DeadlineExceeded, InferenceError, InvalidTensor, ModelNotReady, Overloaded
 from model_deployment_app.formats._estimator import EstimatorPredictor
 from model_deployment_app.telemetry.metrics import Metrics
@@ -66,6 +68,36 @@ def test_what_comes_while_the_model_is_busy_is_the_next_batch():
     assert busy.sample("model_serving_batch_size_sum") == 4
     assert busy.sample("model_serving_queue_duration_seconds_count") == 3
     assert busy.sample("model_serving_queue_rows") == 0
+
+
+def test_the_time_that_a_request_has_may_have_begun_before():
+    async def run():
+        async with Busy() as busy:
+            future = busy.batcher.submit(rows([1, 2]), OUTPUTS, 1.0, since=time.monotonic() - 5)
+            with pytest.raises(DeadlineExceeded, match="within 1000 ms"):
+                await future
+        return busy
+
+    assert len(asyncio.run(run()).predictor.calls) == 1
+
+
+def test_memory_that_runs_out_between_two_calls_does_not_end_the_thread(monkeypatch):
+    gather, failures = Worker._gather, [MemoryError()]
+
+    def fail_once(worker):
+        if failures:
+            raise failures.pop()
+        return gather(worker)
+
+    monkeypatch.setattr(Worker, "_gather", fail_once)
+
+    async def run():
+        async with Busy() as busy:
+            future = busy.submit([1, 2])
+            busy.let_go()
+            return (await future)["predictions"].tolist()
+
+    assert asyncio.run(run()) == [3]
 
 
 def test_clients_that_ask_again_at_once_share_a_batch_with_those_that_waited():

@@ -11,7 +11,7 @@ def request_of():
     loop = asyncio.new_event_loop()
 
     def make(inputs, outputs=("labels",), timeout_s=60.0):
-        request = Request(inputs, outputs, loop.create_future(), deadline=0.0)
+        request = Request(inputs, outputs, loop.create_future(), deadline=0.0, timeout_s=timeout_s)
         request.deadline = request.arrived + timeout_s
         return request
 

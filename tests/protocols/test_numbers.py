@@ -69,6 +69,7 @@ def test_a_flat_array_is_read_to_the_last_bit(values):
         '{"instances": [[1,]]}',
         '{"instances": [[1]]',
         '{"instances": [[1]]} x',
+        '\ufeff{"instances": [[1]]}',
         "[[1]]",
         "1",
         '"instances"',
