@@ -48,8 +48,9 @@ Written by `make benchmark`; do not edit. This server and others, on the same mo
 The server's processes are pinned to one core, `wrk` to the other; the log of requests is off everywhere; one thread for
 BLAS. All servers run at once and are frozen but for the one that is measured, in turn, so that they share the machine's
 moods. Each figure is the median of all repetitions, with the smallest and the largest behind it. Answers were compared
-with `predict_proba` first. *CPU* is the server's own time for one request, *memory* its proportional set size after the
-load. A shared virtual machine: believe the ratios, not the absolute figures.
+with `predict_proba` first. *CPU* is the server's own time for one request, *memory* what is resident of it after the
+load; what several processes of a server share counts once. A shared virtual machine: believe the ratios, not the
+absolute figures.
 
 ![requests per second](performance.svg)
 

@@ -147,8 +147,10 @@ class Running:
         return sum(each.user + each.system for each in times)
 
     def memory_mb(self) -> float:
-        """Proportional set size of all its processes: what is shared counts once."""
-        return sum(process.memory_full_info().pss for process in self.processes()) / 1e6
+        """What of its memory is resident; of several processes, what they share counts once."""
+        sizes = [process.memory_full_info() for process in self.processes()]
+        # What one process shares, it shares with other servers of the same environment, or with this process.
+        return (sizes[0].rss if len(sizes) == 1 else sum(size.pss for size in sizes)) / 1e6
 
     def freeze(self) -> None:
         """Let it have no CPU until `thaw`, so that what idles in it disturbs nobody."""
