@@ -1,7 +1,6 @@
 """Name -> revision: which models there are, which of them are ready, and why one is not."""
 
 import asyncio
-import gc
 import logging
 import threading
 import time
@@ -12,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from . import artifacts
+from . import artifacts, garbage
 from .background import InOrder
 from .engine.revision import Revision
 from .errors import LoadError, ModelBusy, ModelNotFound, ModelNotReady, quoted
@@ -184,7 +183,7 @@ class ModelRepository:
             if failure is error:
                 raise
             raise failure from error
-        _settle()
+        garbage.settle()
         with self._changing:
             # Last: a request must never see a revision that has not been warmed up.
             self._revisions[name] = loaded
@@ -298,13 +297,6 @@ class ModelRepository:
                     self._starting.discard(name)
 
         threading.Thread(target=load_all, name="start-up", daemon=True).start()
-
-
-def _settle() -> None:
-    """Have the garbage collector leave alone what is loaded: to look through it takes a tenth of a second each time."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 def _unforeseen(error: BaseException) -> LoadError:

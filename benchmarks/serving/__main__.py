@@ -79,11 +79,15 @@ def _free_ports() -> Iterator[int]:
             yield port
 
 
+def _start(server: Server, model: Model, port: int) -> Running:
+    first = payloads.write(model, model.rows(1), server.dialect, server.output, BENCH / "payloads")
+    return Running(server, model, port, first)
+
+
 def _warm(model: Model, servers: list[Server]) -> None:
     """Start and end each once, so that of every environment the same lies in the memory for files."""
     for server, port in zip(servers, _free_ports(), strict=False):
-        first = payloads.write(model, model.rows(1), server.dialect, server.output, BENCH / "payloads")
-        with Running(server, model, port, first):
+        with _start(server, model, port):
             pass
 
 
@@ -93,8 +97,7 @@ def _compare(model: Model, servers: list[Server], *, repetitions: int, seconds: 
     with contextlib.ExitStack() as stack:
         started: list[Running] = []
         for server in servers:
-            first = payloads.write(model, model.rows(1), server.dialect, server.output, BENCH / "payloads")
-            running = stack.enter_context(Running(server, model, next(ports), first))
+            running = stack.enter_context(_start(server, model, next(ports)))
             started.append(running)
             yield {
                 "model": model.name,

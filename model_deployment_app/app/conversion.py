@@ -1,11 +1,10 @@
 """Bytes <-> tensors of large requests, beside the event loop, so that probes are answered in between."""
 
 import asyncio
-import gc
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
+from .. import garbage
 from ..background import InOrder
 from ..errors import DeadlineExceeded
 
@@ -41,17 +40,8 @@ class Conversion:
         if size_bytes <= MAX_INLINE_BYTES:
             return convert()
         longest_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
-        converting = asyncio.wrap_future(self._works.submit(partial(_without_collection, convert)))
+        converting = asyncio.wrap_future(self._works.submit(garbage.ignored()(convert)))
         try:
             return await asyncio.wait_for(converting, longest_s)
         except TimeoutError:
             raise DeadlineExceeded.after(longest_s) from None
-
-
-def _without_collection(convert: Callable[[], T]) -> T:
-    """What *convert* makes: millions of objects, and no cycle among them to look for."""
-    gc.disable()
-    try:
-        return convert()
-    finally:
-        gc.enable()

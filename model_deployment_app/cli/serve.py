@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from .. import plugins, settings, threads
+from .. import garbage, plugins, settings, threads
 from ..errors import ServingError
 
 CACHE_DIR = Path("~/.cache/model-deployment-app")
@@ -93,9 +93,6 @@ def _lasting() -> Iterator[None]:
 
     They stay; to look through them is an eighth of the start, and a pause of 0.1 s while requests are answered.
     """
-    gc.disable()
-    try:
+    with garbage.ignored():
         yield
-    finally:
         gc.freeze()
-        gc.enable()

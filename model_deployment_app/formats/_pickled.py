@@ -1,6 +1,5 @@
 """Pickles: from a file to an estimator."""
 
-import gc
 import logging
 import warnings
 from collections.abc import Callable, Collection, Iterable
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO, Literal
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
+from .. import garbage
 from ..errors import InvalidConfig, UnservableEstimator
 from ..tensors import Tensors
 from ._contents import is_version
@@ -102,13 +102,10 @@ def _audited(file: BinaryIO, trusted: frozenset[str]) -> list[str]:
 
 def _import(modules: Iterable[str]) -> None:
     """So that unpickling does not count what importing takes; what cannot be imported is told there."""
-    gc.disable()  # modules are no garbage: to look for some is a fifth of what PyTorch takes
-    try:
+    with garbage.ignored():  # else it is a fifth of what PyTorch takes
         for module in modules:
             with suppress(Exception):
                 import_module(module)
-    finally:
-        gc.enable()
 
 
 def _unpickled(

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -31,6 +31,13 @@ GET = b"GET /else HTTP/1.1\r\nHost: a\r\n\r\n"
 def post(body: bytes, *headers: str, path: str = "/predict", version: str = "1.1") -> bytes:
     head = [f"POST {path} HTTP/{version}", "Host: a", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def chunked(*chunks: bytes, headers: Sequence[str] = (), trailer: str = "") -> bytes:
+    head = post(b"", "Transfer-Encoding: chunked", *headers).replace(b"Content-Length: 0\r\n", b"")
+    return (
+        head + b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n%b\r\n" % trailer.encode()
+    )
 
 
 @dataclass(eq=False)

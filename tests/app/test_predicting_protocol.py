@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from http_peer import GET, MAX_BODY_BYTES, Peer, post, talk
+from http_peer import GET, MAX_BODY_BYTES, Peer, chunked, post, talk
 
 from model_deployment_app.app.keys import Keys
 
@@ -74,8 +74,7 @@ def test_a_body_may_come_in_pieces():
             await client.send(request[start : start + 7])
             await asyncio.sleep(0)
         assert (await client.answer())[2] == b"seven" * 7
-        chunked = post(b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
-        await client.send(chunked, b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+        await client.send(chunked(b"one", b"two"))
         assert (await client.answer())[2] == b"onetwo"
 
     talk(conversation)
@@ -117,10 +116,7 @@ def test_a_client_that_asks_whether_to_go_on_is_told_why_not():
 def test_a_body_that_is_too_large_is_refused_and_the_next_request_answered(is_chunked):
     async def conversation(client: Peer) -> None:
         body = b"x" * (MAX_BODY_BYTES + 1)
-        request = post(body)
-        if is_chunked:
-            head = post(b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
-            request = head + b"".join(b"1000\r\n%s\r\n" % body[:4096] for _ in range(25)) + b"0\r\n\r\n"
+        request = chunked(*[body[:4096]] * 25) if is_chunked else post(body)
         await client.send(request, post(b"one"))
 
         assert (await client.answer())[0] == 413

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from http_peer import GET, Peer, post, talk
+from http_peer import GET, Peer, chunked, post, talk
 
 from model_deployment_app.app.keys import Keys
 from model_deployment_app.app.turns import TURN_BYTES
@@ -17,12 +17,7 @@ UPGRADE = (
 SMUGGLED = GET * 3
 
 
-def chunked(body: bytes, *headers: str, trailer: str = "") -> bytes:
-    head = post(b"", "Transfer-Encoding: chunked", *headers).replace(b"Content-Length: 0\r\n", b"")
-    return head + b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, trailer.encode())
-
-
-@pytest.mark.parametrize("request_", [post(SMUGGLED, *UPGRADE), chunked(SMUGGLED, *UPGRADE)])
+@pytest.mark.parametrize("request_", [post(SMUGGLED, *UPGRADE), chunked(SMUGGLED, headers=UPGRADE)])
 @pytest.mark.parametrize("piece", [1, 100, 100_000])
 def test_a_request_that_would_have_another_protocol_is_answered_in_this_one(request_, piece):
     async def conversation(client: Peer) -> None:
@@ -113,7 +108,7 @@ def test_a_large_body_behind_others_is_read_once_it_has_its_turn():
 @pytest.mark.parametrize("wrong", [b"ZZ\r\n", b"3\r\none\r\n0\r\nContent-Length: 3\r\n\r\n"])
 def test_an_answer_is_not_that_to_a_wrong_request_behind_it(first, wrong):
     async def conversation(client: Peer) -> None:
-        await client.send(first, chunked(b"").partition(b"\r\n\r\n")[0], b"\r\n\r\n", wrong)
+        await client.send(first, chunked().partition(b"\r\n\r\n")[0], b"\r\n\r\n", wrong)
         await client.until(lambda: client.echo.later)
         await asyncio.sleep(0.05)
         client.echo.later[b"later"].set_result({})
